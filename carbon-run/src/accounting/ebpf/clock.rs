@@ -1,0 +1,220 @@
+//! A consistent look at a CPU's time, with the time in flight credited to who is on.
+
+use super::mapped::Mapped;
+use crate::model::recording::{BusyTime, CpuUsage};
+use crate::model::units::CpuTime;
+use carbon_common::{NO_SIBLING, OnCpu, Slot, owner};
+
+/// Tries at a consistent look at a CPU. It writes for some tens of nanoseconds per switch, so the second look succeeds
+/// nearly always; after this many the CPU is switching faster than we can read, and the last look is off by one slice.
+const TRIES: u32 = 1000;
+
+/// The time counters of all CPUs.
+pub(super) struct Clocks {
+    pub(super) slots: Mapped<Slot>,
+    pub(super) times: Mapped<OnCpu>,
+    /// Rows of a CPU in `times`.
+    pub(super) owners: u32,
+}
+
+/// A CPU at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct CpuNow {
+    /// When, `CLOCK_MONOTONIC` nanoseconds.
+    pub(super) at: u64,
+    /// The slot as it was.
+    pub(super) slot: Slot,
+    /// Every owner's time, the one in flight included.
+    pub(super) times: Vec<OnCpu>,
+    /// How much of that was in flight.
+    pub(super) in_flight: u64,
+}
+
+impl Clocks {
+    /// Looks at `cpu`; `None` when it has never been seen (offline), or does not exist.
+    pub(super) fn look(&self, cpu: u32) -> Option<CpuNow> {
+        let mut last = None;
+        for _ in 0..TRIES {
+            let slot = self.slots.get(cpu)?;
+            if slot.owner == owner::UNSEEN {
+                return None;
+            }
+            let times: Vec<OnCpu> = (0..self.owners)
+                .filter_map(|row| self.times.get(cpu * self.owners + row))
+                .collect();
+            let sibling_busy = self.busy_of_sibling(&slot);
+            let at = monotonic_ns();
+            let now = in_flight(slot, times, sibling_busy, at);
+            // `at` was read while the slot did not change: whoever is in it was on at that moment.
+            if slot.sequence & 1 == 0 && self.slots.word(cpu, 0) == Some(slot.sequence) {
+                return Some(now);
+            }
+            last = Some(now);
+        }
+        last
+    }
+
+    /// The sibling's busy time up to now, as the kernel side counts it.
+    fn busy_of_sibling(&self, slot: &Slot) -> u64 {
+        if slot.sibling == NO_SIBLING {
+            return slot.sibling_busy_ns;
+        }
+        for _ in 0..TRIES {
+            let Some(sibling) = self.slots.get(slot.sibling) else {
+                break;
+            };
+            let at = monotonic_ns();
+            if sibling.sequence & 1 == 0 && self.slots.word(slot.sibling, 0) == Some(sibling.sequence) {
+                let busy = sibling.owner != owner::IDLE && sibling.owner != owner::UNSEEN;
+                return sibling.busy_ns
+                    + if busy {
+                        at.saturating_sub(sibling.since_ns)
+                    } else {
+                        0
+                    };
+            }
+        }
+        slot.sibling_busy_ns
+    }
+}
+
+/// Credits the time since the last switch to who is on, as the kernel side will do at the next switch. Only what was stolen
+/// meanwhile, or spent in interrupts where the kernel counts them itself, is not known before that.
+fn in_flight(slot: Slot, mut times: Vec<OnCpu>, sibling_busy: u64, at: u64) -> CpuNow {
+    let elapsed = at.saturating_sub(slot.since_ns);
+    let interrupts = slot.interrupts_ns.min(elapsed);
+    let ran = elapsed - interrupts;
+    let shared = sibling_busy.saturating_sub(slot.sibling_busy_ns).min(elapsed);
+    let shared_ran = match elapsed {
+        0 => 0,
+        _ => u64::try_from(u128::from(shared) * u128::from(ran) / u128::from(elapsed)).unwrap_or(ran),
+    };
+    if let Some(row) = times.get_mut(slot.owner as usize) {
+        row.alone_ns += ran - shared_ran;
+        row.shared_ns += shared_ran;
+        row.interrupted_alone_ns += interrupts - (shared - shared_ran);
+        row.interrupted_shared_ns += shared - shared_ran;
+    }
+    CpuNow {
+        at,
+        slot,
+        times,
+        in_flight: ran,
+    }
+}
+
+impl CpuNow {
+    /// The idle task's time.
+    pub(super) fn idle_ns(&self) -> u64 {
+        let idle = self.times.get(owner::IDLE as usize).copied().unwrap_or_default();
+        idle.alone_ns + idle.shared_ns
+    }
+}
+
+/// Adds a CPU's time to its group's row, all but the idle task's.
+pub(super) fn add_to(usage: &mut CpuUsage, cpu: &CpuNow, job: u32) {
+    let busy = |row: u32| {
+        let time = cpu.times.get(row as usize).copied().unwrap_or_default();
+        BusyTime {
+            alone: CpuTime(time.alone_ns),
+            shared: CpuTime(time.shared_ns),
+        }
+    };
+    let join = |to: &mut BusyTime, more: BusyTime| {
+        to.alone += more.alone;
+        to.shared += more.shared;
+    };
+    join(&mut usage.job, busy(job));
+    join(&mut usage.others, busy(owner::OTHERS));
+    join(&mut usage.own, busy(owner::OWN));
+    join(usage.kernel.get_or_insert_default(), busy(owner::KERNEL));
+    if let Some(stolen) = &mut usage.stolen {
+        *stolen += CpuTime(cpu.slot.stolen_ns);
+    }
+    if let Some(interrupts) = &mut usage.interrupts {
+        for (row, time) in (0_u32..).zip(&cpu.times) {
+            let interrupted = BusyTime {
+                alone: CpuTime(time.interrupted_alone_ns),
+                shared: CpuTime(time.interrupted_shared_ns),
+            };
+            join(interrupts, interrupted);
+            if row == job {
+                usage.interrupts_in_job += interrupted.total();
+            }
+        }
+    }
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds, the clock of `bpf_ktime_get_ns`.
+pub(super) fn monotonic_ns() -> u64 {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(0, |now| {
+        u64::try_from(now.tv_sec()).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec()).unwrap_or(0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_in_flight_goes_to_who_is_on_and_splits_by_the_siblings_busy_time() {
+        let slot = Slot {
+            since_ns: 1_000,
+            sibling_busy_ns: 50,
+            owner: 4,
+            sibling: 1,
+            ..Slot::default()
+        };
+        let now = in_flight(slot, vec![OnCpu::default(); 5], 350, 2_000);
+        assert_eq!(
+            now.times[4],
+            OnCpu {
+                alone_ns: 700,
+                shared_ns: 300,
+                ..OnCpu::default()
+            }
+        );
+        assert_eq!(now.in_flight, 1_000);
+    }
+
+    #[test]
+    fn interrupts_in_flight_are_nobodys_who_is_on_and_split_like_the_rest() {
+        let slot = Slot {
+            since_ns: 1_000,
+            interrupts_ns: 200,
+            owner: 4,
+            sibling: 1,
+            ..Slot::default()
+        };
+        let now = in_flight(slot, vec![OnCpu::default(); 5], 500, 2_000);
+        assert_eq!(
+            now.times[4],
+            OnCpu {
+                alone_ns: 400,
+                shared_ns: 400,
+                interrupted_alone_ns: 100,
+                interrupted_shared_ns: 100,
+            }
+        );
+        let mut usage = CpuUsage {
+            interrupts: Some(BusyTime::default()),
+            ..CpuUsage::default()
+        };
+        add_to(&mut usage, &now, 4);
+        let told = usage.interrupts.map(BusyTime::total);
+        assert_eq!((usage.job.total(), told), (CpuTime(800), Some(CpuTime(200))));
+        assert_eq!(usage.interrupts_in_job, CpuTime(200));
+    }
+
+    #[test]
+    fn a_clock_that_seems_to_run_backwards_between_cpus_gives_no_time() {
+        let slot = Slot {
+            since_ns: 2_000,
+            owner: 0,
+            sibling: NO_SIBLING,
+            ..Slot::default()
+        };
+        let now = in_flight(slot, vec![OnCpu::default(); 5], 0, 1_999);
+        assert_eq!(now.times[0], OnCpu::default());
+    }
+}

@@ -1,0 +1,166 @@
+//! Who ran, and for how long: on-CPU time of the job, of others, of the kernel and of carbon-run itself.
+//!
+//! The rungs of the ladder share one trait, [`Accounting`]. The best that works is used, and the report says which one
+//! that is and why no better one was.
+
+pub mod cgroup;
+pub mod ebpf;
+mod family;
+mod job_time;
+mod ladder;
+pub mod machine;
+pub mod perf;
+pub mod proc_files;
+pub mod procfs;
+
+pub use ladder::{Opened, open};
+
+use crate::model::recording::{Backend, CpuGroup, CpuUsage, Note, ProcessUse, Survivor, Unlisted, Whose};
+use crate::model::units::{CpuTime, Moment};
+use std::os::fd::OwnedFd;
+
+/// Counts the job's time and everybody else's.
+pub trait Accounting {
+    /// Which rung this is.
+    fn backend(&self) -> Backend;
+
+    /// Whether the job's time is counted in each group of CPUs. Otherwise it is shared out over them by where the job's
+    /// threads are seen.
+    fn tells_groups_apart(&self) -> bool {
+        true
+    }
+
+    /// Whether the job's orphans have to become carbon-run's children, for what `wait4` tells of them.
+    fn adopts_orphans(&self) -> bool {
+        false
+    }
+
+    /// A file into which the job's first process has to write `0` before it becomes the command, closed on exec.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn entrance(&self) -> Result<Option<OwnedFd>, AccountingError> {
+        Ok(None)
+    }
+
+    /// From here on, processes that the calling thread makes are the job's.
+    ///
+    /// # Errors
+    /// When the kernel refuses; then nothing must be started, for it would not be counted.
+    fn arm(&mut self) -> Result<(), AccountingError>;
+
+    /// The job's first process has been made: what carbon-run makes from here on is its own again.
+    ///
+    /// # Errors
+    /// When the kernel refuses; carbon-run's own threads would then count as the job's.
+    fn disarm(&mut self, child: u32) -> Result<(), AccountingError>;
+
+    /// Everybody's time up to now, in-flight time included; one row per group.
+    ///
+    /// # Errors
+    /// When the counters cannot be read.
+    fn sample(&mut self) -> Result<Sample, AccountingError>;
+
+    /// A child of carbon-run's has been reaped, the command itself or an orphan of the job, and `wait4` told its time
+    /// and that of those it had waited for. Only rungs that rest on it care.
+    fn reaped(&mut self, _pid: u32, _cpu: CpuTime) {}
+
+    /// Process ids (as carbon-run sees them) of the job's living processes.
+    fn members(&mut self) -> Vec<u32>;
+
+    /// Whose the processes with these numbers are or were, as a driver gives the numbers: members that have ended count
+    /// as long as they are remembered.
+    fn whose(&mut self, pids: &[u32]) -> Vec<Whose> {
+        let living = self.members();
+        pids.iter()
+            .map(|pid| {
+                if living.contains(pid) {
+                    Whose::Job
+                } else {
+                    Whose::Others
+                }
+            })
+            .collect()
+    }
+
+    /// How many of the job's tasks (threads included, where they are known) still live.
+    fn living(&mut self) -> u64;
+
+    /// What can be said at the end. `child` is the direct child's process id, which has been reaped.
+    fn close(&mut self, child: u32) -> Closing;
+}
+
+/// One look at everybody's time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// When.
+    pub at: Moment,
+    /// One per group, in the groups' order.
+    pub usage: Vec<CpuUsage>,
+}
+
+/// What accounting says at the end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Closing {
+    /// Processes that were ever members, where that is known.
+    pub process_count: Option<u64>,
+    /// The busiest processes.
+    pub processes: Vec<ProcessUse>,
+    /// What that list leaves out.
+    pub unlisted: Unlisted,
+    /// Members that outlive the command.
+    pub survivors: Vec<Survivor>,
+    /// Events that were lost.
+    pub lost: u64,
+    /// What the reader should know.
+    pub notes: Vec<Note>,
+}
+
+/// Accounting that does not work.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountingError {
+    /// The eBPF rung.
+    #[error(transparent)]
+    Ebpf(#[from] ebpf::EbpfError),
+    /// The perf rung.
+    #[error(transparent)]
+    Perf(#[from] perf::PerfError),
+    /// The control group rung.
+    #[error(transparent)]
+    Cgroup(#[from] cgroup::CgroupError),
+    /// The machine's own counters, which all rungs but the first rest on.
+    #[error(transparent)]
+    Machine(#[from] machine::MachineError),
+}
+
+impl AccountingError {
+    /// What to do about it, where something can be done.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Ebpf(error) => error.remedy(),
+            Self::Perf(error) => error.remedy(),
+            Self::Cgroup(error) => error.remedy(),
+            Self::Machine(_) => None,
+        }
+        .map(str::to_owned)
+    }
+}
+
+/// The group of a CPU; the first where it is in none.
+fn group_of(groups: &[CpuGroup], cpu: u32) -> usize {
+    groups
+        .iter()
+        .position(|group| group.cpus.contains(&cpu))
+        .unwrap_or(0)
+}
+
+/// Now, on `CLOCK_MONOTONIC`.
+fn now() -> Moment {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(Moment(0), |now| {
+        Moment(
+            u64::try_from(now.tv_sec()).unwrap_or(0) * 1_000_000_000
+                + u64::try_from(now.tv_nsec()).unwrap_or(0),
+        )
+    })
+}

@@ -1,0 +1,379 @@
+//! The options, grouped as the help shows them. A group that a run and `replay` share is defined once.
+
+use super::calibrate::Calibrate;
+use super::doctor::Doctor;
+use crate::model::recording::{Backend, IdlePolicy};
+use crate::settings::{Key, Layer, Origin};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command, Subcommand, ValueHint};
+use clap_complete::Shell;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// The options of a run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunFlags {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    attribution: Attribution,
+    #[command(flatten)]
+    models: Models,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    run_output: RunOutput,
+    #[command(flatten)]
+    accounting: Accounting,
+    #[command(flatten)]
+    verbose: Verbose,
+}
+
+/// What is done instead of running a command.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Verb {
+    /// Say what can be measured here, by what, and how to get the rest
+    Doctor(Doctor),
+    /// Recompute a report from a recording, with other choices if asked
+    ///
+    /// What is not given is as it was recorded; a country, a region or an intensity replaces the whole recorded place. Config
+    /// files and CARBON_RUN_* variables are not looked at, so that a recording gives the same report everywhere.
+    Replay(Box<Replay>),
+    /// Measure the power of this machine with nothing to do, and keep it for later runs
+    ///
+    /// On a quiet machine only: the processes that are busy are named otherwise. Later runs know by it which part of the
+    /// energy is the idle machine's, and have a narrower range.
+    Calibrate(Calibrate),
+    /// Print the completions for a shell
+    ///
+    /// For bash: `carbon-run completions bash > ~/.local/share/bash-completion/completions/carbon-run`
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page
+    ///
+    /// To read it at once: `carbon-run man | man -l -`
+    Man,
+}
+
+/// The options of `replay`.
+#[derive(Debug, Clone, Args)]
+pub struct Replay {
+    /// The file that `--record` wrote
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub recording: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    attribution: Attribution,
+    #[command(flatten)]
+    models: Models,
+    #[command(flatten)]
+    output: Output,
+    /// Add a row to emissions.csv
+    #[arg(long, help_heading = "Output", display_order = 1)]
+    csv: bool,
+    #[command(flatten)]
+    verbose: Verbose,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Place")]
+struct Place {
+    /// Country of the electricity: ISO code or English name
+    ///
+    /// `FR`, `FRA` and `France` are the same, in any case. Without a place the world average is used, and named as such: a
+    /// place is never guessed. A place given here replaces all of one in the environment or in a config file.
+    #[arg(long, value_name = "COUNTRY")]
+    country: Option<OsString>,
+    /// Region of the electricity: ISO 3166-2 code, as CA-QC
+    #[arg(long, value_name = "REGION")]
+    region: Option<OsString>,
+    /// Carbon intensity of the electricity, in gCO2eq per kWh
+    ///
+    /// Wins over a region, which wins over a country.
+    #[arg(long, value_name = "G_PER_KWH", allow_negative_numbers = true)]
+    intensity: Option<OsString>,
+    /// Energy of the whole facility per energy of its computers [default: 1]
+    ///
+    /// The power usage effectiveness of the data centre, at least 1 (ISO/IEC 30134-2).
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
+    pue: Option<OsString>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Attribution")]
+struct Attribution {
+    /// Who pays for the power of the idle machine
+    ///
+    /// By default `allocated` under Slurm or in a cpuset, else `capacity`. The JSON report has the figures of all of them.
+    #[arg(long, value_name = "POLICY", value_parser = Offered(idle_policies))]
+    idle_policy: Option<OsString>,
+    /// Power of the idle machine, in watts per CPU package
+    ///
+    /// In the order of the packages, with commas between: `38.5,40`. Without it the job's energy is a wider range.
+    #[arg(long, value_name = "W[,W...]", allow_hyphen_values = true)]
+    idle_power: Option<OsString>,
+    /// Power of a GPU with an idle context on it, in watts per GPU
+    ///
+    /// In the order of the devices, with commas between; one value is every GPU's. Without it the job's energy on a shared
+    /// GPU is a wider range.
+    #[arg(long, value_name = "W[,W...]", allow_hyphen_values = true)]
+    gpu_idle_power: Option<OsString>,
+    /// Weight of a thread beside a busy sibling, 0.5 to 1 [default: 0.575]
+    ///
+    /// Two busy hardware threads of one core draw less than two cores. Has no effect without SMT.
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    smt_weight: Option<OsString>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Models, where there is no meter")]
+struct Models {
+    /// Your own table of CPU power; it goes before the built-in one
+    ///
+    /// CSV with the columns model, tdp_w (watts of a package, or of all CPUs of a virtual machine), source, and if you like
+    /// idle_w and threads (how many hardware threads tdp_w is for). `model` is the name in /proc/cpuinfo.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    cpu_table: Option<OsString>,
+    /// Power of memory, in watts per GiB
+    ///
+    /// Without it 0.363, within 0.305 to 0.421 (METHOD.md).
+    #[arg(long, value_name = "W_PER_GIB", allow_negative_numbers = true)]
+    ram_power: Option<OsString>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output")]
+struct Output {
+    /// Directory of emissions.csv [default: the working directory]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, display_order = 3)]
+    output_dir: Option<OsString>,
+    /// Write the report as JSON; `-` is stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, display_order = 4)]
+    json: Option<OsString>,
+    /// Nothing on stderr but errors
+    #[arg(long, short, display_order = 7)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output")]
+struct RunOutput {
+    /// Name of the project, for the reports
+    #[arg(long, value_name = "NAME", display_order = 6)]
+    project: Option<OsString>,
+    /// Add a row to emissions.csv; this is the default
+    #[arg(long, overrides_with = "no_csv", display_order = 1)]
+    csv: bool,
+    /// Add no row to emissions.csv
+    #[arg(long, overrides_with = "csv", display_order = 2)]
+    no_csv: bool,
+    /// Write everything that is observed, for `carbon-run replay`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, display_order = 5)]
+    record: Option<OsString>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Accounting")]
+struct Accounting {
+    /// How CPU time is counted [default: auto]
+    #[arg(long, value_name = "HOW", value_parser = Offered(backends))]
+    accounting: Option<OsString>,
+    /// Time between two samples, 10ms to 1h, as 500ms, 1s or 2
+    ///
+    /// A number without a unit is seconds. By default 1 s, and 100 ms while a run is younger than 10 s.
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true)]
+    interval: Option<OsString>,
+    /// Wait for descendants that outlive the command
+    #[arg(long)]
+    wait_tree: bool,
+    /// Fail where a measurement would otherwise be degraded
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    nvml: NvmlLibrary,
+    #[command(flatten)]
+    state: State,
+    #[command(flatten)]
+    sysroot: Sysroot,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct NvmlLibrary {
+    /// Load NVIDIA's management library from FILE, instead of where the driver put it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) nvml_library: Option<OsString>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct State {
+    /// Keep what is known of this host's power in DIR
+    ///
+    /// By default /var/lib/carbon-run for root, else carbon-run under $XDG_STATE_HOME or ~/.local/state; what root's has is
+    /// read by everybody. Runs with `--sysroot` keep what they saw only where this is given.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) state_dir: Option<OsString>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Sysroot {
+    /// Read hardware files from DIR/sys and DIR/proc
+    ///
+    /// For containers and for tests. It changes nothing about the command.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) sysroot: Option<OsString>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Verbose {
+    /// Say on stderr what is being done
+    #[arg(long, short, help_heading = None::<&str>)]
+    pub(super) verbose: bool,
+}
+
+impl RunFlags {
+    /// What the command line says.
+    #[must_use]
+    pub fn layer(&self) -> Layer {
+        let mut layer = Layer::default();
+        self.place.say(&mut layer);
+        self.attribution.say(&mut layer);
+        self.models.say(&mut layer);
+        self.output.say(&mut layer);
+        self.run_output.say(&mut layer);
+        self.accounting.say(&mut layer);
+        switch(&mut layer, Key::Verbose, self.verbose.verbose);
+        layer
+    }
+}
+
+impl Replay {
+    /// What the command line says.
+    #[must_use]
+    pub fn layer(&self) -> Layer {
+        let mut layer = Layer::default();
+        self.place.say(&mut layer);
+        self.attribution.say(&mut layer);
+        self.models.say(&mut layer);
+        self.output.say(&mut layer);
+        switch(&mut layer, Key::Csv, self.csv);
+        switch(&mut layer, Key::Verbose, self.verbose.verbose);
+        layer
+    }
+}
+
+impl Place {
+    fn say(&self, layer: &mut Layer) {
+        value(layer, Key::Country, self.country.as_ref());
+        value(layer, Key::Region, self.region.as_ref());
+        value(layer, Key::Intensity, self.intensity.as_ref());
+        value(layer, Key::Pue, self.pue.as_ref());
+    }
+}
+
+impl Attribution {
+    fn say(&self, layer: &mut Layer) {
+        value(layer, Key::IdlePolicy, self.idle_policy.as_ref());
+        value(layer, Key::IdlePower, self.idle_power.as_ref());
+        value(layer, Key::GpuIdlePower, self.gpu_idle_power.as_ref());
+        value(layer, Key::SmtWeight, self.smt_weight.as_ref());
+    }
+}
+
+impl Models {
+    fn say(&self, layer: &mut Layer) {
+        value(layer, Key::CpuTable, self.cpu_table.as_ref());
+        value(layer, Key::RamPower, self.ram_power.as_ref());
+    }
+}
+
+impl Output {
+    fn say(&self, layer: &mut Layer) {
+        value(layer, Key::OutputDir, self.output_dir.as_ref());
+        value(layer, Key::Json, self.json.as_ref());
+        switch(layer, Key::Quiet, self.quiet);
+    }
+}
+
+impl RunOutput {
+    fn say(&self, layer: &mut Layer) {
+        value(layer, Key::Project, self.project.as_ref());
+        value(layer, Key::Record, self.record.as_ref());
+        switch(layer, Key::Csv, self.csv);
+        if self.no_csv {
+            layer.say(Key::Csv, "false", Origin::Flag);
+        }
+    }
+}
+
+impl Accounting {
+    fn say(&self, layer: &mut Layer) {
+        value(layer, Key::Accounting, self.accounting.as_ref());
+        value(layer, Key::Interval, self.interval.as_ref());
+        value(layer, Key::NvmlLibrary, self.nvml.nvml_library.as_ref());
+        value(layer, Key::StateDir, self.state.state_dir.as_ref());
+        value(layer, Key::Sysroot, self.sysroot.sysroot.as_ref());
+        switch(layer, Key::WaitTree, self.wait_tree);
+        switch(layer, Key::Strict, self.strict);
+    }
+}
+
+pub(super) fn value(layer: &mut Layer, key: Key, given: Option<&OsString>) {
+    if let Some(text) = given {
+        layer.say(key, text, Origin::Flag);
+    }
+}
+
+pub(super) fn switch(layer: &mut Layer, key: Key, given: bool) {
+    if given {
+        layer.say(key, "true", Origin::Flag);
+    }
+}
+
+/// Offers values to the help and to the completions and lets every value pass: the settings refuse a wrong one in the
+/// same words whichever layer it comes from.
+#[derive(Clone)]
+struct Offered(fn() -> Vec<PossibleValue>);
+
+impl TypedValueParser for Offered {
+    type Value = OsString;
+
+    fn parse_ref(&self, _: &Command, _: Option<&Arg>, value: &OsStr) -> Result<OsString, clap::Error> {
+        Ok(value.to_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.0)().into_iter()))
+    }
+}
+
+fn idle_policies() -> Vec<PossibleValue> {
+    let policies = IdlePolicy::ALL.into_iter();
+    policies
+        .map(|policy| {
+            PossibleValue::new(policy.name()).help(match policy {
+                IdlePolicy::None => "nobody: the job gets only what it added",
+                IdlePolicy::Capacity => "the job, by the part of the machine's CPU time that it used",
+                IdlePolicy::Allocated => "the job, by the part of the CPUs that are allocated to it",
+                IdlePolicy::Busy => "the job, by its part of the busy time; moves with the neighbours",
+                IdlePolicy::All => "the job: the machine is its own",
+            })
+        })
+        .collect()
+}
+
+fn backends() -> Vec<PossibleValue> {
+    vec![
+        PossibleValue::new("auto").help("the best that this machine and your rights allow"),
+        PossibleValue::new(Backend::Ebpf.name())
+            .help("an eBPF program on the scheduler; needs CAP_BPF and CAP_PERFMON"),
+        PossibleValue::new(Backend::Perf.name())
+            .help("the kernel's task clock; needs no rights where perf_event_paranoid is 2 or less"),
+        PossibleValue::new(Backend::Cgroup.name())
+            .help("a control group for the job; needs root, or a group that is delegated to you"),
+        PossibleValue::new(Backend::Procfs.name())
+            .help("/proc and what ended processes used; needs no rights"),
+    ]
+}

@@ -1,0 +1,352 @@
+//! From a recording to a report. All arithmetic on a run happens below here.
+//!
+//! [`Assembler`] takes the recording piece by piece, so that a run of a month needs no more memory than one of a second;
+//! [`assemble`] feeds it a whole one.
+
+mod cpu_model;
+mod domain;
+mod evidence;
+pub mod gauge;
+mod gpu;
+mod idle;
+mod ram;
+mod regression;
+mod totals;
+mod uncertainty;
+
+use super::recording::{Backend, BusyTime, CpuUsage, Gpu, Head, Note, Observation, Recording, Tail};
+use super::report::{GpuReport, IdlePower, Intensity, Quality, RunReport, TimeTaken};
+use super::units::{CpuTime, Moment, Share};
+use super::usage::{Weights, WindowUsage};
+use domain::{DomainBooks, Look};
+use ram::MemoryBooks;
+use std::time::Duration;
+
+/// A recorded run's report. `intensity` is the electricity's, looked up for the recording's place
+/// ([`super::recording::Choices::place`]).
+#[must_use]
+pub fn assemble(recording: &Recording, intensity: Intensity) -> RunReport {
+    let mut assembler = Assembler::open(recording.head.clone(), intensity);
+    for observation in &recording.observations {
+        assembler.observe(observation);
+    }
+    assembler.close(recording.tail.as_ref())
+}
+
+/// The idle power that a run with this head starts with, by domain; models have their own.
+#[must_use]
+pub fn idle_before(head: &Head) -> Vec<IdlePower> {
+    head.domains
+        .iter()
+        .map(|domain| idle::prior(domain, head))
+        .collect()
+}
+
+/// Keeps the books while a run goes on.
+#[derive(Debug, Clone)]
+pub struct Assembler {
+    head: Head,
+    intensity: Intensity,
+    domains: Vec<DomainBooks>,
+    memory: MemoryBooks,
+    first: Option<Observation>,
+    last: Option<Observation>,
+    /// Number of observations.
+    looks: u64,
+    slept: Duration,
+}
+
+impl Assembler {
+    /// Opens the books.
+    #[must_use]
+    pub fn open(head: Head, intensity: Intensity) -> Self {
+        let domains = DomainBooks::open_all(&head);
+        Self {
+            head,
+            intensity,
+            domains,
+            memory: MemoryBooks::default(),
+            first: None,
+            last: None,
+            looks: 0,
+            slept: Duration::ZERO,
+        }
+    }
+
+    /// Enters the next observation.
+    pub fn observe(&mut self, observation: &Observation) {
+        let slept_ns = self
+            .last
+            .as_ref()
+            .map_or(0, |last| observation.slept_ns.saturating_sub(last.slept_ns));
+        // NTP slews both clocks alike; anything below a millisecond is the time between reading the two.
+        let slept = Duration::from_nanos(slept_ns) > Duration::from_millis(1);
+        if slept {
+            self.slept += Duration::from_nanos(slept_ns);
+        }
+        let since_last = self
+            .last
+            .as_ref()
+            .map_or(Duration::ZERO, |last| observation.at.since(last.at));
+        let devices = self.head.gpus.iter().flat_map(|gpus| &gpus.devices);
+        let looks: Vec<_> = devices.map(|gpu| gpu.domain).zip(&observation.gpus).collect();
+        for (at, (books, reading)) in self.domains.iter_mut().zip(&observation.readings).enumerate() {
+            let of_this = looks.iter().find(|(domain, _)| *domain == Some(at));
+            let look = Look {
+                observation,
+                slept,
+                since_last,
+                gpu: of_this.map(|(_, look)| *look),
+            };
+            books.observe(reading, &look, &self.head.choices);
+        }
+        for glance in &observation.memory_before {
+            self.memory.observe(Some(*glance));
+        }
+        self.memory.observe(observation.memory);
+        if self.first.is_none() {
+            self.first = Some(observation.clone());
+        }
+        self.last = Some(observation.clone());
+        self.looks += 1;
+    }
+
+    /// Closes the books. Without a tail (the launcher was killed) the run ends with the last observation.
+    #[must_use]
+    pub fn close(mut self, tail: Option<&Tail>) -> RunReport {
+        let (started, ended) = self.span(tail);
+        let duration = ended.since(started);
+        self.memory.close(started, ended, tail);
+        for books in &mut self.domains {
+            books.close(&self.memory, duration, &self.head);
+        }
+        let window = self.window();
+        let reports: Vec<_> = self.domains.iter().map(|books| books.report(duration)).collect();
+        let totals = totals::total(&self.domains, &reports, self.head.gpus.as_ref());
+        let emissions = totals::emissions(&totals.energy.total, self.head.choices.pue, &self.intensity);
+
+        // One look at the clocks of the CPUs is no time.
+        let counted = self.looks > 1;
+        let taken = self.taken();
+        let quality = self.quality(tail, &totals, duration);
+        let gpus = self.gpus();
+        let Head {
+            choices,
+            host,
+            accounting,
+            ..
+        } = self.head;
+        RunReport {
+            carbon_run_version: self.head.carbon_run_version,
+            run_id: self.head.run_id,
+            project: self.head.project,
+            command: self.head.command,
+            started_at_unix_ns: self.head.started_at_unix_ns,
+            utc_offset_s: self.head.utc_offset_s,
+            duration,
+            exit: tail.map(|tail| tail.exit),
+            cpu_time: counted.then_some(CpuTime(window.job_ns)),
+            others_cpu_time: counted.then(|| others_cpu_time(self.first.as_ref(), self.last.as_ref())),
+            taken,
+            process_count: tail.and_then(|tail| tail.process_count),
+            accounting,
+            energy: totals.energy,
+            idle_policy: choices.idle_policy,
+            domains: reports,
+            gpus,
+            intensity: self.intensity,
+            pue: choices.pue,
+            emissions,
+            host,
+            quality,
+            processes: tail.map(|tail| tail.processes.clone()).unwrap_or_default(),
+            unlisted: tail.map(|tail| tail.unlisted).unwrap_or_default(),
+            survivors: tail.map(|tail| tail.survivors.clone()).unwrap_or_default(),
+            mean_memory_bytes: self.memory.mean_bytes(duration),
+        }
+    }
+
+    /// Every GPU, also one without a meter.
+    fn gpus(&self) -> Vec<GpuReport> {
+        let wanted = self.head.choices.idle_policy;
+        let Some(gpus) = &self.head.gpus else {
+            return Vec::new();
+        };
+        let report = |gpu: &Gpu| {
+            let books = gpu.domain.and_then(|domain| self.domains.get(domain));
+            books
+                .and_then(|books| books.gpu(wanted))
+                .unwrap_or_else(|| GpuReport {
+                    gpu: gpu.clone(),
+                    allocated_by: gpus.allocated_by.clone(),
+                    idle_policy: wanted,
+                    deep_idle: gpu.idle.deep,
+                })
+        };
+        gpus.devices.iter().map(report).collect()
+    }
+
+    fn span(&self, tail: Option<&Tail>) -> (Moment, Moment) {
+        let first = self.first.as_ref().map_or(Moment(0), |first| first.at);
+        let last = self.last.as_ref().map_or(first, |last| last.at);
+        tail.map_or((first, last), |tail| (tail.started, tail.ended))
+    }
+
+    /// The whole machine over the whole run.
+    fn window(&self) -> WindowUsage {
+        match (&self.first, &self.last) {
+            (Some(first), Some(last)) => {
+                WindowUsage::between(&first.usage, &last.usage, &[], &weights(&self.head))
+            }
+            _ => WindowUsage::default(),
+        }
+    }
+
+    /// What interrupts and a hypervisor took of the whole machine over the whole run.
+    fn taken(&self) -> TimeTaken {
+        let (Some(first), Some(last)) = (&self.first, &self.last) else {
+            return TimeTaken::default();
+        };
+        let delta = |time: fn(&CpuUsage) -> Option<CpuTime>| -> Option<CpuTime> {
+            let sum = |at: &Observation| at.usage.iter().map(time).sum::<Option<CpuTime>>();
+            (self.looks > 1).then_some(())?;
+            Some(sum(last)?.since(sum(first)?))
+        };
+        TimeTaken {
+            interrupts: delta(|usage| usage.interrupts.map(BusyTime::total)),
+            interrupts_in_job: delta(|usage| usage.interrupts.map(|_| usage.interrupts_in_job)),
+            stolen: delta(|usage| usage.stolen),
+        }
+    }
+
+    fn quality(&self, tail: Option<&Tail>, totals: &totals::Totals, duration: Duration) -> Quality {
+        let mut notes = self.head.notes.clone();
+        notes.extend(idle::notes(&self.head));
+        notes.extend(self.domains.iter().flat_map(DomainBooks::notes));
+        if self.slept > Duration::ZERO {
+            notes.push(note(
+                "slept",
+                format!(
+                    "the machine slept for {:.0} s during the run; its energy is left out",
+                    self.slept.as_secs_f64()
+                ),
+                None,
+            ));
+        }
+        let unreadable = self.memory.unreadable();
+        if unreadable > 0 {
+            notes.push(note(
+                "memory-unreadable",
+                format!("the memory of {unreadable} processes of the job could not be read and is left out"),
+                None,
+            ));
+        }
+        let lost = tail.map_or(0, |tail| tail.lost);
+        if lost > 0 {
+            notes.push(note(
+                "lost",
+                format!("the accounting lost {lost} tasks of the job; the job's figures are too low"),
+                None,
+            ));
+        }
+        // The kernel's rusage has the interrupts in it that came while the job was on, unless it counts them itself.
+        let interrupts = self.taken().interrupts_in_job.unwrap_or_default();
+        let counted = CpuTime(self.window().job_ns);
+        notes.extend(tail.and_then(|tail| short_of_rusage(tail, counted, interrupts)));
+        if tail.is_none() {
+            notes.push(note(
+                "no-tail",
+                "the recording ends before the command did; figures cover what was recorded".to_owned(),
+                None,
+            ));
+        }
+        notes.extend(tail.iter().flat_map(|tail| tail.notes.clone()));
+        Quality {
+            lost,
+            coverage: self.coverage(duration),
+            wraps: self.domains.iter().map(DomainBooks::wraps).sum(),
+            resets: self.domains.iter().map(DomainBooks::resets).sum(),
+            slept: self.slept,
+            notes,
+            uncertainty: totals.uncertainty,
+        }
+    }
+
+    fn coverage(&self, duration: Duration) -> Share {
+        self.domains
+            .iter()
+            .filter(|books| books.is_summed() && books.is_metered())
+            .map(|books| books.coverage(duration))
+            .fold(None, |least: Option<Share>, one| match least {
+                Some(least) if least <= one => Some(least),
+                _ => Some(one),
+            })
+            .unwrap_or(Share::NONE)
+    }
+}
+
+/// What a second weighs. A core that can do less draws less; the kernel says how much less it can do, and nobody how much less
+/// it draws.
+fn weights(head: &Head) -> Weights {
+    let capacity = head
+        .groups
+        .iter()
+        .map(|group| group.capacity_permille.unwrap_or(1000));
+    Weights {
+        shared_permille: shared_permille(head),
+        capacity_permille: capacity.collect(),
+    }
+}
+
+/// What a thread-second beside a busy sibling weighs, in thousandths of one alone. Where nobody can have a sibling, or
+/// nobody knows when it was busy (only eBPF tells), a second is a second.
+fn shared_permille(head: &Head) -> u32 {
+    match (head.accounting.backend, head.host.threads_per_core) {
+        (Backend::Ebpf, Some(2..)) => head.choices.smt_weight_permille,
+        (Backend::Ebpf | Backend::Perf | Backend::Cgroup | Backend::Procfs, _) => 1000,
+    }
+}
+
+/// A second witness, for nothing: what `wait4` told of the command and of those it had waited for is part of the job's
+/// time, so that the job cannot have less. Ticks and microseconds allow for one percent and ten milliseconds.
+fn short_of_rusage(tail: &Tail, counted: CpuTime, interrupts: CpuTime) -> Option<Note> {
+    let told = tail.rusage_cpu?;
+    let slack = CpuTime(told.0 / 100 + 10_000_000);
+    (told > counted + interrupts + slack).then(|| {
+        note(
+            "cpu-time-short",
+            format!(
+                "the accounting counted {:.3} s of the job, the kernel's rusage {:.3} s; the job's figures are too low",
+                counted.seconds(),
+                told.seconds()
+            ),
+            Some("report this as a bug, with a recording (`--record FILE`)".to_owned()),
+        )
+    })
+}
+
+fn others_cpu_time(first: Option<&Observation>, last: Option<&Observation>) -> CpuTime {
+    let busy = |observation: &Observation| -> CpuTime {
+        let row = |usage: &CpuUsage| {
+            let interrupts = usage.interrupts.unwrap_or_default().total();
+            usage.others.total() + usage.kernel.unwrap_or_default().total() + interrupts
+        };
+        observation.usage.iter().map(row).sum()
+    };
+    match (first, last) {
+        (Some(first), Some(last)) => busy(last).since(busy(first)),
+        _ => CpuTime::ZERO,
+    }
+}
+
+fn note(code: &str, message: String, hint: Option<String>) -> Note {
+    Note {
+        code: code.to_owned(),
+        message,
+        hint,
+        degrades: true,
+    }
+}
+
+#[cfg(test)]
+mod tests;

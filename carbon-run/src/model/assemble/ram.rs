@@ -1,0 +1,144 @@
+//! Memory without a meter: watts per GiB of the job's own memory, over time (METHOD.md, "RAM model").
+
+use crate::model::recording::{MemoryUse, RamPowerModel, Ranged, Tail};
+use crate::model::units::{Joules, Moment, Watts};
+use std::time::Duration;
+
+/// Bytes of a GiB.
+const GIB: f64 = 1_073_741_824.0;
+
+/// The job's memory over time.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MemoryBooks {
+    first: Option<MemoryUse>,
+    last: Option<MemoryUse>,
+    /// Byte-seconds so far, from the least to the most.
+    integral: [f64; 3],
+    /// Whether there is an integral without any look: by the peak alone.
+    by_peak: bool,
+    /// What was proportional of the resident memory at the last close look.
+    proportion: Option<f64>,
+    /// The most processes that a look could not look at.
+    unreadable: u32,
+}
+
+/// The least, the likeliest and the most, in bytes.
+fn bytes(memory: &MemoryUse) -> [f64; 3] {
+    let value = memory.pss_bytes as f64;
+    let (low, high) = memory.range.unwrap_or((memory.pss_bytes, memory.pss_bytes));
+    [value.min(low as f64), value, value.max(high as f64)]
+}
+
+impl MemoryBooks {
+    /// Enters a look at the memory. Between two looks it is taken to change evenly, and may have been at either all the time.
+    pub(super) fn observe(&mut self, memory: Option<MemoryUse>) {
+        let Some(now) = memory else { return };
+        self.unreadable = self.unreadable.max(now.unreadable);
+        if now.pss_bytes == 0 && now.unreadable > 0 {
+            // Nothing was seen, which is not the same as nothing.
+            return;
+        }
+        let now = self.in_proportion(now);
+        if let Some(last) = &self.last {
+            let ([low, value, high], [low_now, value_now, high_now]) = (bytes(last), bytes(&now));
+            let between = [
+                low.min(low_now),
+                f64::midpoint(value, value_now),
+                high.max(high_now),
+            ];
+            self.add(between, now.at.since(last.at).as_secs_f64());
+        }
+        self.first.get_or_insert(now);
+        self.last = Some(now);
+    }
+
+    /// A look that has resident sets only is taken to share as much as the last one that knew.
+    fn in_proportion(&mut self, mut look: MemoryUse) -> MemoryUse {
+        let resident = look.resident_bytes.filter(|resident| *resident > 0);
+        match (look.range, resident.map(|resident| resident as f64)) {
+            (None, Some(resident)) => self.proportion = Some(look.pss_bytes as f64 / resident),
+            (Some((low, high)), Some(resident)) => {
+                if let Some(proportion) = self.proportion {
+                    let likely = (resident * proportion).round() as u64;
+                    look.pss_bytes = likely.max(low.min(high)).min(low.max(high));
+                }
+            }
+            (_, None) => {}
+        }
+        look
+    }
+
+    /// Before the first look it was as then, and after the last, and may have been nothing or the peak that the kernel
+    /// keeps of the largest process. A look may fall just outside of the run. Without any look there is the peak alone:
+    /// one process may have had it all the time, or each of them at once, or nobody for long.
+    pub(super) fn close(&mut self, started: Moment, ended: Moment, tail: Option<&Tail>) {
+        let peak = tail.and_then(|tail| tail.peak_rss_bytes).map(|peak| peak as f64);
+        if let (Some(first), Some(last)) = (self.first, self.last) {
+            for (look, seconds) in [
+                (first, seconds(started, first.at)),
+                (last, seconds(last.at, ended)),
+            ] {
+                let [low, value, high] = bytes(&look);
+                if seconds > 0.0 {
+                    self.add([0.0, value, high.max(peak.unwrap_or(0.0))], seconds);
+                } else {
+                    self.add([low, value, high], seconds);
+                }
+            }
+            self.integral = self.integral.map(|part| part.max(0.0));
+            // What is taken off for a look outside of the run is taken off by that look.
+            let [low, value, high] = &mut self.integral;
+            *low = low.min(*value);
+            *high = high.max(*value);
+        } else if let Some((peak, tail)) = peak.zip(tail) {
+            let processes = tail.process_count.unwrap_or(tail.processes.len() as u64).max(1);
+            self.by_peak = true;
+            self.add(
+                [0.0, peak / 2.0, peak * processes as f64],
+                ended.since(started).as_secs_f64(),
+            );
+        }
+    }
+
+    fn add(&mut self, bytes: [f64; 3], seconds: f64) {
+        for (part, bytes) in self.integral.iter_mut().zip(bytes) {
+            *part += bytes * seconds;
+        }
+    }
+
+    /// The most processes of the job that a look could not look at.
+    pub(super) fn unreadable(&self) -> u32 {
+        self.unreadable
+    }
+
+    /// Mean over the run, in bytes; `None` when nobody looked.
+    pub(super) fn mean_bytes(&self, duration: Duration) -> Option<u64> {
+        let last = self.last?;
+        let [_, value, _] = self.integral;
+        let seconds = duration.as_secs_f64();
+        Some(if seconds > 0.0 {
+            (value / seconds).round() as u64
+        } else {
+            last.pss_bytes
+        })
+    }
+
+    /// The energy under a model; `None` when nobody looked and nobody kept the peak.
+    pub(super) fn energy(&self, model: &RamPowerModel) -> Option<Ranged<Joules>> {
+        if self.last.is_none() && !self.by_peak {
+            return None;
+        }
+        let [low, value, high] = self.integral;
+        let at = |per_gib: Watts, byte_seconds: f64| Joules::clamped(per_gib.get() * byte_seconds / GIB);
+        Some(Ranged {
+            low: at(model.per_gib.low, low),
+            value: at(model.per_gib.value, value),
+            high: at(model.per_gib.high, high),
+        })
+    }
+}
+
+/// From one moment to another, negative when that was earlier.
+fn seconds(from: Moment, to: Moment) -> f64 {
+    to.since(from).as_secs_f64() - from.since(to).as_secs_f64()
+}

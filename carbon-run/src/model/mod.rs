@@ -1,0 +1,27 @@
+//! The pure part: from a [`recording::Recording`] to a [`report::RunReport`], with no look at the machine.
+
+#![deny(clippy::disallowed_methods)]
+
+pub mod assemble;
+pub mod attribution;
+pub mod calibration;
+pub mod checkup;
+pub mod counter;
+pub mod cpu_key;
+pub mod cpu_series;
+pub mod cpu_table;
+pub mod design_power;
+pub mod estimate;
+pub mod gpu_allocation;
+pub mod gpu_share;
+pub mod integral;
+pub mod intensity;
+pub mod journal;
+pub mod places;
+pub mod power_curve;
+pub mod recording;
+pub mod report;
+pub mod tables;
+pub mod units;
+pub mod usage;
+pub mod vcpu;

@@ -1,0 +1,78 @@
+//! How the person wants the books kept.
+
+use crate::model::units::{Share, Watts};
+use serde::{Deserialize, Serialize};
+
+/// How the person wants the books kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Choices {
+    /// Who pays for the idle part.
+    pub idle_policy: IdlePolicy,
+    /// `--idle-power`: watts per package in package order; empty when unknown.
+    pub idle_power: Vec<Watts>,
+    /// What a thread-second beside a busy sibling weighs against one alone, in thousandths.
+    pub smt_weight_permille: u32,
+    /// Facility energy per IT energy; at least 1 (ISO/IEC 30134-2).
+    pub pue: f64,
+    /// Where the electricity comes from.
+    pub place: Place,
+    /// Fraction of the CPUs that are the job's by allocation (Slurm, cpuset), where there is one.
+    pub allocated: Option<Share>,
+    /// The numbers of those CPUs, where they are known: each domain's share is then its own.
+    #[serde(default)]
+    pub allocated_cpus: Option<Vec<u32>>,
+}
+
+/// The person's word on the electricity, in the terms of the tables.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// `--intensity`: gCO2eq per kWh.
+    Given(f64),
+    /// `--cloud-provider`, `--cloud-region`.
+    Cloud {
+        /// Lower case: `aws`, `azure`, `gcp`.
+        provider: String,
+        /// As the provider writes it: `eu-west-3`.
+        region: String,
+    },
+    /// `--region`: ISO 3166-2, as `CA-QC`.
+    Region(String),
+    /// `--country`: ISO 3166-1 alpha-3, as `FRA`.
+    Country(String),
+    /// Nothing was said: the world average, named as such.
+    World,
+}
+
+/// Who pays for the baseline power of a domain (METHOD.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdlePolicy {
+    /// Nobody's: the job gets only what it added.
+    None,
+    /// By the share of the CPUs' time that the job ran. The default.
+    Capacity,
+    /// By the share of the CPUs that are the job's, also while it sleeps.
+    Allocated,
+    /// By the job's share of the busy time. Moves with the neighbours.
+    Busy,
+    /// All the job's: the machine is its own.
+    All,
+}
+
+impl IdlePolicy {
+    /// Every policy, in the order in which reports list them.
+    pub const ALL: [Self; 5] = [Self::None, Self::Capacity, Self::Allocated, Self::Busy, Self::All];
+
+    /// As it is written on the command line and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Capacity => "capacity",
+            Self::Allocated => "allocated",
+            Self::Busy => "busy",
+            Self::All => "all",
+        }
+    }
+}

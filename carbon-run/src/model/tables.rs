@@ -1,0 +1,224 @@
+//! The tables that carbon-run carries inside itself: grid intensity and CPU power, from data/ (data/SOURCES.md).
+//!
+//! They are built and checked by `cargo xtask data`; nothing here repairs them.
+
+use super::cpu_series::Series;
+use super::vcpu::VcpuPower;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::sync::OnceLock;
+
+const COUNTRIES: &str = include_str!("../../data/grid/country.csv");
+const ALIASES: &str = include_str!("../../data/grid/country_alias.csv");
+const REGIONS: &str = include_str!("../../data/grid/region.csv");
+const WORLD: &str = include_str!("../../data/grid/world.csv");
+const VCPU: &str = include_str!("../../data/hardware/vcpu_power.csv");
+const SERIES: &str = include_str!("../../data/hardware/cpu_series.csv");
+const SOURCES: &str = include_str!("../../data/sources.toml");
+const CPU_TDP: &str = include_str!("../../data/hardware/cpu_tdp.csv");
+
+/// The tables, parsed. Only the large CPU list stays text until somebody asks for a CPU.
+#[derive(Debug)]
+pub struct Tables {
+    pub(super) countries: Vec<Country>,
+    pub(super) aliases: Vec<Alias>,
+    pub(super) regions: Vec<Region>,
+    pub(super) world: Region,
+    pub(super) vcpus: Vec<VcpuPower>,
+    pub(super) series: Vec<Series>,
+    sources: Vec<Source>,
+}
+
+/// A table that this binary carries cannot be read: the binary was built from broken data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the built-in table `{table}` is broken: {reason}")]
+pub struct TableError {
+    table: &'static str,
+    reason: String,
+}
+
+/// A row of grid/country.csv.
+#[derive(Debug, Deserialize)]
+pub(super) struct Country {
+    pub(super) iso3: String,
+    pub(super) iso2: String,
+    pub(super) name: String,
+    /// Lifecycle; `None` where the publisher has no figure.
+    pub(super) g_per_kwh: Option<f64>,
+    pub(super) year: Option<u16>,
+    pub(super) source: String,
+    pub(super) boundary: String,
+    pub(super) flow: String,
+    /// Half the step of the figure in g/kWh, where it is 1 or more.
+    pub(super) rounding_g: Option<f64>,
+}
+
+/// A row of grid/country_alias.csv.
+#[derive(Debug, Deserialize)]
+pub(super) struct Alias {
+    /// Folded.
+    pub(super) alias: String,
+    pub(super) iso3: String,
+}
+
+/// A row of grid/region.csv or of grid/world.csv.
+#[derive(Debug, Deserialize)]
+pub(super) struct Region {
+    /// ISO 3166-2, or `WORLD`.
+    pub(super) code: String,
+    pub(super) name: String,
+    pub(super) g_per_kwh: f64,
+    pub(super) year: u16,
+    pub(super) source: String,
+    pub(super) boundary: String,
+    pub(super) flow: String,
+}
+
+/// What a report says of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Source {
+    /// As rows name it: `ember-2026`.
+    pub id: String,
+    /// `Ember`.
+    pub publisher: String,
+    /// Title and edition: `Yearly Electricity Data (2026 release)`.
+    pub title: String,
+    /// SPDX, where there is one.
+    pub licence: Option<String>,
+    /// The line that has to travel with the figure.
+    pub attribution: String,
+}
+
+#[derive(Deserialize)]
+struct SourceFile {
+    source: Vec<Source>,
+}
+
+impl Tables {
+    /// The tables inside this binary, parsed once.
+    ///
+    /// # Errors
+    /// When the binary was built from data that `cargo xtask data check` refuses.
+    pub fn embedded() -> Result<&'static Self, TableError> {
+        static TABLES: OnceLock<Result<Tables, TableError>> = OnceLock::new();
+        TABLES.get_or_init(Self::parse).as_ref().map_err(Clone::clone)
+    }
+
+    fn parse() -> Result<Self, TableError> {
+        let world = rows("grid/world.csv", WORLD)?.pop().ok_or_else(|| TableError {
+            table: "grid/world.csv",
+            reason: "it is empty".to_owned(),
+        })?;
+        let sources: SourceFile = toml::from_str(SOURCES).map_err(|error| TableError {
+            table: "sources.toml",
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            countries: rows("grid/country.csv", COUNTRIES)?,
+            aliases: rows("grid/country_alias.csv", ALIASES)?,
+            regions: rows("grid/region.csv", REGIONS)?,
+            world,
+            vcpus: rows("hardware/vcpu_power.csv", VCPU)?,
+            series: rows("hardware/cpu_series.csv", SERIES)?,
+            sources: sources.source,
+        })
+    }
+
+    /// Publisher, edition and licence of a row's source.
+    #[must_use]
+    pub fn source(&self, id: &str) -> Option<&Source> {
+        self.sources.iter().find(|source| source.id == id)
+    }
+
+    /// Every source, in the order of data/sources.toml: for `doctor` and for attribution.
+    #[must_use]
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+}
+
+/// Thermal design power of one package in watts, by [`super::cpu_key::cpu_key`].
+pub(super) fn tdp(key: &str) -> Option<f64> {
+    // One pass over the text is cheaper than parsing 4700 rows, and happens once per run at most. The checker sees to it
+    // that no cell is quoted.
+    CPU_TDP.lines().find_map(|line| {
+        let (watts, _source) = line.strip_prefix(key)?.strip_prefix(',')?.split_once(',')?;
+        watts.parse().ok()
+    })
+}
+
+/// Every key with its watts, in the order of the keys.
+pub(super) fn tdps() -> impl Iterator<Item = (&'static str, f64)> {
+    CPU_TDP
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let mut cells = line.split(',');
+            Some((cells.next()?, cells.next()?.parse().ok()?))
+        })
+}
+
+fn rows<T: DeserializeOwned>(table: &'static str, text: &str) -> Result<Vec<T>, TableError> {
+    let broken = |error: csv::Error| TableError {
+        table,
+        reason: error.to_string(),
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .comment(Some(b'#'))
+        .from_reader(text.as_bytes());
+    reader.deserialize().map(|row| row.map_err(broken)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::cpu_key::cpu_key;
+
+    #[test]
+    fn every_row_names_a_source_that_has_a_publisher() {
+        let tables = Tables::embedded().unwrap();
+        let used = tables
+            .countries
+            .iter()
+            .filter(|row| row.g_per_kwh.is_some())
+            .map(|row| &row.source);
+        let mut checked = 0;
+        for id in used.chain(tables.regions.iter().map(|row| &row.source)) {
+            assert!(
+                tables
+                    .source(id)
+                    .is_some_and(|source| !source.publisher.is_empty()),
+                "{id}"
+            );
+            checked += 1;
+        }
+        assert!(checked > 300);
+    }
+
+    #[test]
+    fn a_broken_table_is_named_with_its_reason() {
+        let error = rows::<Region>("grid/region.csv", "code,name\nX,Y\n").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("the built-in table `grid/region.csv` is broken: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn every_key_of_the_cpu_table_is_its_own_key_and_is_found() {
+        let mut rows = 0;
+        let mut last = "";
+        for line in CPU_TDP.lines().filter(|line| !line.starts_with('#')).skip(1) {
+            let mut cells = line.split(',');
+            let key = cells.next().unwrap();
+            assert_eq!(cpu_key(key).as_deref(), Some(key));
+            assert!(key > last, "`{key}` follows `{last}`: a key must have one power");
+            assert_eq!(tdp(key), cells.next().unwrap().parse().ok(), "{key}");
+            last = key;
+            rows += 1;
+        }
+        assert!(rows > 4000);
+    }
+}

@@ -1,0 +1,20 @@
+//! From a report to bytes. Outputs print a [`crate::model::report::RunReport`] and compute nothing that it does not say.
+
+#![deny(clippy::disallowed_methods)]
+
+mod calibration;
+mod checkup;
+mod emissions_csv;
+#[cfg(test)]
+mod example;
+mod json;
+mod plain_text;
+mod quantity;
+mod summary;
+mod wall_clock;
+
+pub use calibration::{calibration_json, calibration_text};
+pub use checkup::{checkup_json, checkup_text};
+pub use emissions_csv::{EmissionsRow, emissions_csv};
+pub use json::{SCHEMA, json};
+pub use summary::{Style, summary};

@@ -1,0 +1,141 @@
+//! How often to look (METHOD.md, "Sampling").
+
+use crate::model::units::Moment;
+use std::time::Duration;
+
+/// A run is young for so long.
+const YOUNG: Duration = Duration::from_secs(10);
+const WHILE_YOUNG: Duration = Duration::from_millis(100);
+const USUAL: Duration = Duration::from_secs(1);
+
+/// When to take the next sample: at a moment and not after a pause, so that nothing that happens in between puts it off.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cadence {
+    stated: Option<Duration>,
+    /// At most this long, or a counter could wrap unseen, or a power change.
+    at_most: Duration,
+    started: Moment,
+    due: Moment,
+}
+
+impl Cadence {
+    /// For a run that starts now. With `stated` instead of the usual rhythm, but always more often than half of the
+    /// shortest wrap time; and than `longest_pause`, unless the person wants it otherwise.
+    pub(super) fn new(
+        stated: Option<Duration>,
+        shortest_wrap: Option<Duration>,
+        longest_pause: Option<Duration>,
+        started: Moment,
+    ) -> Self {
+        let wrap = shortest_wrap.map_or(Duration::MAX, |wrap| wrap * 2 / 5);
+        let pause = longest_pause
+            .filter(|_| stated.is_none())
+            .unwrap_or(Duration::MAX);
+        let mut cadence = Self {
+            stated,
+            at_most: wrap.min(pause),
+            started,
+            due: started,
+        };
+        cadence.sampled(started);
+        cadence
+    }
+
+    /// From now to the next sample; nothing if it is late.
+    pub(super) fn left(&self, now: Moment) -> Duration {
+        self.due.since(now)
+    }
+
+    /// A sample was taken, which ended now. The rhythm is kept, but what was missed is not caught up with.
+    pub(super) fn sampled(&mut self, now: Moment) {
+        let step = self.step(now);
+        let next = after(self.due, step);
+        self.due = if next > now { next } else { after(now, step) };
+    }
+
+    fn step(&self, now: Moment) -> Duration {
+        let usual = if now.since(self.started) < YOUNG {
+            WHILE_YOUNG
+        } else {
+            USUAL
+        };
+        self.stated.unwrap_or(usual).min(self.at_most)
+    }
+}
+
+fn after(moment: Moment, step: Duration) -> Moment {
+    let step = u64::try_from(step.as_nanos()).unwrap_or(u64::MAX);
+    Moment(moment.0.saturating_add(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const START: Moment = Moment(5_000_000_000);
+
+    fn at(age: Duration) -> Moment {
+        after(START, age)
+    }
+
+    /// The pause after a sample at that age.
+    fn pause(mut cadence: Cadence, age: Duration) -> Duration {
+        cadence.due = at(age);
+        cadence.sampled(at(age));
+        cadence.left(at(age))
+    }
+
+    #[test]
+    fn a_young_run_is_looked_at_more_often() {
+        let cadence = Cadence::new(None, None, None, START);
+        assert_eq!(cadence.left(START), Duration::from_millis(100));
+        assert_eq!(pause(cadence, 9 * SECOND), Duration::from_millis(100));
+        assert_eq!(pause(cadence, 10 * SECOND), SECOND);
+    }
+
+    #[test]
+    fn a_stated_interval_holds_at_any_age() {
+        let cadence = Cadence::new(Some(5 * SECOND), None, None, START);
+        assert_eq!(cadence.left(START), 5 * SECOND);
+        assert_eq!(pause(cadence, 3600 * SECOND), 5 * SECOND);
+    }
+
+    #[test]
+    fn a_counter_that_wraps_soon_is_read_at_least_twice_in_between() {
+        let cadence = Cadence::new(Some(3600 * SECOND), Some(164 * SECOND), None, START);
+        assert!(cadence.left(START) < 82 * SECOND);
+        let cadence = Cadence::new(None, Some(SECOND), None, START);
+        assert!(pause(cadence, 100 * SECOND) < SECOND / 2);
+    }
+
+    #[test]
+    fn what_happens_in_between_does_not_put_a_sample_off() {
+        let cadence = Cadence::new(Some(SECOND), None, None, START);
+        for ms in [0, 300, 999] {
+            let age = Duration::from_millis(ms);
+            assert_eq!(cadence.left(at(age)), SECOND - age);
+        }
+        assert_eq!(cadence.left(at(2 * SECOND)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_late_sample_does_not_move_the_rhythm_and_missed_ones_are_not_caught_up_with() {
+        let mut cadence = Cadence::new(Some(SECOND), None, None, START);
+        let late = Duration::from_millis(1_200);
+        cadence.sampled(at(late));
+        assert_eq!(cadence.left(at(late)), 2 * SECOND - late);
+        cadence.sampled(at(60 * SECOND));
+        assert_eq!(cadence.left(at(60 * SECOND)), SECOND);
+    }
+
+    #[test]
+    fn a_power_that_has_to_be_followed_is_read_often_unless_another_interval_is_stated() {
+        let often = Some(Duration::from_millis(100));
+        assert_eq!(
+            pause(Cadence::new(None, None, often, START), 100 * SECOND),
+            SECOND / 10
+        );
+        assert_eq!(Cadence::new(Some(SECOND), None, often, START).left(START), SECOND);
+    }
+}

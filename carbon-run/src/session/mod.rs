@@ -1,0 +1,272 @@
+//! The one conductor: opens sinks, meters and accounting, starts the command, samples, closes.
+
+mod cadence;
+pub mod calibrate;
+pub mod checkup;
+mod clocks;
+pub mod cpu_table;
+mod gpus;
+mod memory_watch;
+mod observer;
+mod power_store;
+mod prepare;
+pub mod results;
+
+pub use prepare::modelled;
+
+use crate::accounting::Closing;
+use crate::launch::{Ended, Event, Launch, Running, SpawnError, WaitError};
+use crate::model::assemble::Assembler;
+use crate::model::journal::Line;
+use crate::model::recording::{Arg, Exit, Note, Tail};
+use crate::model::report::RunReport;
+use crate::model::units::Moment;
+use crate::settings::Settings;
+use crate::sink::Screen;
+use cadence::Cadence;
+use observer::Observer;
+use power_store::PowerStore;
+use prepare::{NotPrepared, Prepared};
+use results::Results;
+use std::ffi::OsStr;
+use std::time::Duration;
+
+/// How often it is looked whether descendants that are waited for still live.
+const LINGER: Duration = Duration::from_millis(20);
+
+/// The variable by which a command and its descendants know that they are measured, and as which run.
+const RUN_ID: &str = "CARBON_RUN_ID";
+
+/// Why a command was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// carbon-run could not get ready.
+    #[error(transparent)]
+    Prepare(#[from] NotPrepared),
+    /// The command could not be started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// No event loop.
+    #[error("cannot wait for signals and timers: {0}")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl NotStarted {
+    /// The exit status that tells of it: 125 our own failure, 126 not executable, 127 not found.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Spawn(error) => error.exit_code(),
+            Self::Prepare(_) | Self::Runtime(_) => 125,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Prepare(error) => error.hint(),
+            Self::Spawn(error) => error.hint(),
+            Self::Runtime(_) => None,
+        }
+    }
+}
+
+/// Runs the command and says how it ended. Whatever goes wrong with the measurement after the start is told and does
+/// not change that.
+///
+/// # Errors
+/// When the command was not started.
+pub fn run(settings: &Settings) -> Result<Exit, NotStarted> {
+    let mut screen = Screen::stderr();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(NotStarted::Runtime)?;
+    let results = Results::open(settings, &mut screen)?;
+    let prepared = prepare::prepare(settings)?;
+    let conditions = prepared.head.power.conditions.clone();
+    let (exit, report) = runtime.block_on(conduct(settings, prepared, &results, &mut screen))?;
+    if let Some(report) = report {
+        results.deliver(&report, &mut screen);
+        PowerStore::of(settings).learn(&conditions, &report);
+    }
+    Ok(exit)
+}
+
+async fn conduct(
+    settings: &Settings,
+    prepared: Prepared,
+    results: &Results,
+    screen: &mut Screen,
+) -> Result<(Exit, Option<RunReport>), NotStarted> {
+    let Prepared {
+        head,
+        intensity,
+        mut observer,
+        shortest_wrap,
+        longest_pause,
+    } = prepared;
+    let mut journal = results.journal();
+    journal.write(&Line::Head(&head));
+    let mut books = Assembler::open(head.clone(), intensity);
+    let mut notes = Vec::new();
+
+    let mut enter =
+        |observer: &mut Observer, notes: &mut Vec<Note>, reaped: Moment| match observer.observe(reaped) {
+            Ok(observation) => {
+                journal.write(&Line::Observation(&observation));
+                books.observe(&observation);
+            }
+            // What fails a thousand times is said once.
+            Err(note) if notes.contains(&note) => {}
+            Err(note) => notes.push(note),
+        };
+
+    enter(&mut observer, &mut notes, Moment(0));
+    let started = clocks::now();
+    let mut running = start(settings, &head.run_id, &mut observer)?;
+    let mut cadence = Cadence::new(settings.interval, shortest_wrap, longest_pause, started);
+    let ended = loop {
+        // Before any event: a job that never stops making orphans must not keep the counters from being read.
+        let left = cadence.left(clocks::now());
+        if left.is_zero() {
+            enter(&mut observer, &mut notes, started);
+            cadence.sampled(clocks::now());
+            continue;
+        }
+        tokio::select! {
+            biased;
+            event = running.next_event() => match event {
+                Ok(Event::Exited(ended)) => {
+                    observer.reaped(running.pid(), ended.cpu);
+                    break Ok(ended);
+                }
+                Ok(Event::Reaped { pid, cpu }) => observer.reaped(pid, cpu),
+                Err(error) => break Err(error),
+            },
+            () = tokio::time::sleep(left) => {}
+            () = tokio::time::sleep(observer.until_glance(started)) => observer.glance(),
+        }
+    };
+    let ended = match ended {
+        Ok(ended) => ended,
+        // The command runs on, but we can neither see its end nor pass signals on.
+        Err(error) => return Ok((lost_sight(&error, screen), None)),
+    };
+    if settings.wait_tree {
+        linger(&mut running, &mut observer, &mut cadence, |observer| {
+            enter(observer, &mut notes, started);
+        })
+        .await;
+    }
+    let at = clocks::now();
+    enter(&mut observer, &mut notes, started);
+
+    let closing = observer.close(running.pid());
+    notes.extend(closing.notes.iter().cloned());
+    notes.extend(observer.take_notes());
+    let tail = tail(started, at, ended, closing, notes);
+    journal.write(&Line::Tail(&tail));
+    let mut report = books.close(Some(&tail));
+    if let Some(note) = journal.finish() {
+        // It does not degrade this report, so the summary would leave it out; the person counts on the recording.
+        screen.tell(&note);
+        report.quality.notes.push(note);
+    }
+    Ok((ended.exit, Some(report)))
+}
+
+/// Starts the command as a member from its first instruction on.
+fn start(settings: &Settings, run_id: &str, observer: &mut Observer) -> Result<Running, NotStarted> {
+    let (program, arguments) = settings.command.split_first().ok_or(NotPrepared::NoCommand)?;
+    let mut launch = Launch::new(program, arguments).variable(OsStr::new(RUN_ID), OsStr::new(run_id));
+    if observer.adopts_orphans() {
+        launch = launch.adopting_orphans();
+    }
+    if let Some(entrance) = observer.entrance().map_err(NotPrepared::Accounting)? {
+        launch = launch.through(entrance);
+    }
+    observer.arm().map_err(NotPrepared::Accounting)?;
+    let spawned = launch.spawn();
+    let child = spawned.as_ref().map_or(0, Running::pid);
+    let disarmed = observer.disarm(child);
+    let running = spawned?;
+    if let Err(error) = disarmed {
+        // The command runs; what carbon-run itself does from here on is counted as the job's.
+        observer.note(
+            "disarm",
+            format!("carbon-run's own work is counted as the job's: {error}"),
+        );
+    }
+    Ok(running)
+}
+
+/// Goes on measuring until no descendant is left.
+async fn linger(
+    running: &mut Running,
+    observer: &mut Observer,
+    cadence: &mut Cadence,
+    mut enter: impl FnMut(&mut Observer),
+) {
+    while observer.living() > 0 {
+        tokio::select! {
+            biased;
+            event = running.next_event() => match event {
+                Ok(Event::Reaped { pid, cpu }) => observer.reaped(pid, cpu),
+                Ok(Event::Exited(_)) => {}
+                Err(_) => return,
+            },
+            () = tokio::time::sleep(LINGER) => {}
+        }
+        if cadence.left(clocks::now()).is_zero() {
+            enter(observer);
+            cadence.sampled(clocks::now());
+        }
+    }
+}
+
+fn lost_sight(error: &WaitError, screen: &mut Screen) -> Exit {
+    screen.tell(&Note {
+        code: "lost-sight".to_owned(),
+        message: format!("the command runs on, but carbon-run lost sight of it: {error}"),
+        hint: None,
+        degrades: true,
+    });
+    Exit::Code(125)
+}
+
+fn tail(
+    started: Moment,
+    ended: Moment,
+    Ended {
+        exit,
+        cpu,
+        peak_rss_bytes,
+    }: Ended,
+    closing: Closing,
+    notes: Vec<Note>,
+) -> Tail {
+    Tail {
+        started,
+        ended,
+        exit,
+        process_count: closing.process_count,
+        rusage_cpu: Some(cpu),
+        peak_rss_bytes: (peak_rss_bytes > 0).then_some(peak_rss_bytes),
+        processes: closing.processes,
+        unlisted: closing.unlisted,
+        survivors: closing.survivors,
+        lost: closing.lost,
+        notes,
+    }
+}
+
+/// A command's words as a recording keeps them.
+fn words(settings: &Settings) -> Vec<Arg> {
+    settings
+        .command
+        .iter()
+        .map(|word| Arg::from(word.as_os_str()))
+        .collect()
+}

@@ -1,0 +1,251 @@
+//! The names of the settings: one list, from which the config file's keys, the environment's variables and the
+//! command line's long options follow.
+
+/// A setting. Its [`name`](Key::name) is the long option without the dashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// `--country`
+    Country,
+    /// `--region`
+    Region,
+    /// `--intensity`
+    Intensity,
+    /// `--pue`
+    Pue,
+    /// `--idle-policy`
+    IdlePolicy,
+    /// `--idle-power`
+    IdlePower,
+    /// `--gpu-idle-power`
+    GpuIdlePower,
+    /// `--smt-weight`
+    SmtWeight,
+    /// `--cpu-table`
+    CpuTable,
+    /// `--ram-power`
+    RamPower,
+    /// `--project`
+    Project,
+    /// `--output-dir`
+    OutputDir,
+    /// `--csv`, `--no-csv`
+    Csv,
+    /// `--json`
+    Json,
+    /// `--record`
+    Record,
+    /// `--quiet`
+    Quiet,
+    /// `--verbose`
+    Verbose,
+    /// `--accounting`
+    Accounting,
+    /// `--interval`
+    Interval,
+    /// `--wait-tree`
+    WaitTree,
+    /// `--strict`
+    Strict,
+    /// `--nvml-library`
+    NvmlLibrary,
+    /// `--state-dir`
+    StateDir,
+    /// `--sysroot`
+    Sysroot,
+}
+
+/// What the name of an environment variable of ours begins with.
+pub const VARIABLE_PREFIX: &str = "CARBON_RUN_";
+
+/// Variables that carbon-run itself sets for the command, and so meets again in a run within a run.
+pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
+
+impl Key {
+    /// Every setting, in the order of the help.
+    pub const ALL: [Self; 24] = [
+        Self::Country,
+        Self::Region,
+        Self::Intensity,
+        Self::Pue,
+        Self::IdlePolicy,
+        Self::IdlePower,
+        Self::GpuIdlePower,
+        Self::SmtWeight,
+        Self::CpuTable,
+        Self::RamPower,
+        Self::Project,
+        Self::OutputDir,
+        Self::Csv,
+        Self::Json,
+        Self::Record,
+        Self::Quiet,
+        Self::Verbose,
+        Self::Accounting,
+        Self::Interval,
+        Self::WaitTree,
+        Self::Strict,
+        Self::NvmlLibrary,
+        Self::StateDir,
+        Self::Sysroot,
+    ];
+
+    /// The settings that together say where the electricity comes from. A layer that says any of them replaces what the
+    /// layers below said of all of them: `--country FRA` must not meet the region of a config file.
+    pub const PLACE: [Self; 3] = [Self::Country, Self::Region, Self::Intensity];
+
+    /// The settings that name what is written to.
+    pub const WRITTEN: [Self; 4] = [Self::OutputDir, Self::Json, Self::Record, Self::StateDir];
+
+    /// The long option without its dashes, and the key in a config file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Country => "country",
+            Self::Region => "region",
+            Self::Intensity => "intensity",
+            Self::Pue => "pue",
+            Self::IdlePolicy => "idle-policy",
+            Self::IdlePower => "idle-power",
+            Self::GpuIdlePower => "gpu-idle-power",
+            Self::SmtWeight => "smt-weight",
+            Self::CpuTable => "cpu-table",
+            Self::RamPower => "ram-power",
+            Self::Project => "project",
+            Self::OutputDir => "output-dir",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Record => "record",
+            Self::Quiet => "quiet",
+            Self::Verbose => "verbose",
+            Self::Accounting => "accounting",
+            Self::Interval => "interval",
+            Self::WaitTree => "wait-tree",
+            Self::Strict => "strict",
+            Self::NvmlLibrary => "nvml-library",
+            Self::StateDir => "state-dir",
+            Self::Sysroot => "sysroot",
+        }
+    }
+
+    /// The environment variable: `CARBON_RUN_OUTPUT_DIR`.
+    #[must_use]
+    pub fn variable(self) -> String {
+        let name = self.name().replace('-', "_").to_ascii_uppercase();
+        format!("{VARIABLE_PREFIX}{name}")
+    }
+
+    /// The setting of that name; underscores may stand for hyphens.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let name = name.replace('_', "-");
+        Self::ALL.into_iter().find(|key| key.name() == name)
+    }
+
+    /// The setting whose name is most like `name`, if any is like it at all.
+    #[must_use]
+    pub fn nearest(name: &str) -> Option<Self> {
+        // What `--no-csv` is on the command line is `csv = false` elsewhere.
+        let name = name.to_ascii_lowercase().replace('_', "-");
+        let name = name.strip_prefix("no-").unwrap_or(&name);
+        // 0.7 is where the suggestions of the command line's own parser begin, too.
+        Self::ALL
+            .into_iter()
+            .map(|key| (key, strsim::jaro_winkler(name, key.name())))
+            .filter(|(_, likeness)| *likeness > 0.7)
+            .max_by(|(_, a), (_, b)| a.total_cmp(b))
+            .map(|(key, _)| key)
+    }
+
+    /// What a value of it has to be, for the sentence "`x` is `v`, which is not ...".
+    #[must_use]
+    pub const fn expects(self) -> &'static str {
+        match self {
+            Self::Country => "the name or code of a country",
+            Self::Region => "the ISO 3166-2 code of a region",
+            Self::Intensity => "a number of gCO2eq per kWh of at least 0",
+            Self::Pue => "a number of at least 1",
+            Self::IdlePolicy => "one of `none`, `capacity`, `allocated`, `busy`, `all`",
+            Self::IdlePower | Self::GpuIdlePower => "a list of numbers of watts, each at least 0",
+            Self::SmtWeight => "a number from 0.5 to 1",
+            Self::Project => "a name",
+            Self::OutputDir | Self::StateDir | Self::Sysroot => "the path of a directory",
+            Self::Json => "the path of a file, or `-` for stdout",
+            Self::CpuTable | Self::Record | Self::NvmlLibrary => "the path of a file",
+            Self::RamPower => "a number of watts per GiB of at least 0",
+            Self::Csv | Self::Quiet | Self::Verbose | Self::WaitTree | Self::Strict => "`true` or `false`",
+            Self::Accounting => "one of `auto`, `ebpf`, `perf`, `cgroup`, `procfs`",
+            Self::Interval => "a time from 10 ms to 1 h",
+        }
+    }
+
+    /// A good value, and what the setting is about: the remedy for a bad one.
+    #[must_use]
+    pub const fn example(self) -> &'static str {
+        match self {
+            Self::Country => "for example `FR`, `FRA` or `France`",
+            Self::Region => "for example `CA-QC` or `US-CA`",
+            Self::Intensity => "for example `56.4`",
+            Self::Pue => {
+                "PUE is the energy of the whole facility per energy of its computers, for example `1.2`"
+            }
+            Self::IdlePolicy => "`capacity` charges the job for the part of the machine's time that it ran",
+            Self::IdlePower => "one number per CPU package in package order, for example `38.5,40`",
+            Self::GpuIdlePower => {
+                "what a GPU draws with an idle context on it: one number for all, or one per GPU in their order"
+            }
+            Self::SmtWeight => {
+                "what a thread beside a busy sibling weighs against one alone, for example `0.575`"
+            }
+            Self::CpuTable => "for example `cpus.csv`, with the columns `model,tdp_w,source`",
+            Self::RamPower => "for example `0.36`",
+            Self::Project => "for example `digits`",
+            Self::OutputDir => "for example `results`",
+            Self::NvmlLibrary => "for example `/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1`",
+            Self::StateDir => {
+                "what is known of this host's power is kept there, for example `/var/lib/carbon-run`"
+            }
+            Self::Sysroot => "it holds the directories `sys` and `proc`",
+            Self::Json => "for example `report.json`",
+            Self::Record => "for example `run.jsonl`",
+            Self::Csv => "`--csv` or `--no-csv` on the command line",
+            Self::Quiet | Self::Verbose | Self::WaitTree | Self::Strict => {
+                "on the command line it takes no value"
+            }
+            Self::Accounting => "`auto` takes the best that this machine allows",
+            Self::Interval => "for example `500ms`, `1s` or `2` (seconds)",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_back_to_its_setting_with_hyphens_and_with_underscores() {
+        for key in Key::ALL {
+            assert_eq!(Key::named(key.name()), Some(key));
+            assert_eq!(Key::named(&key.name().replace('-', "_")), Some(key));
+        }
+        assert_eq!(Key::named("contry"), None);
+    }
+
+    #[test]
+    fn every_setting_is_listed_once() {
+        let mut all = Key::ALL.to_vec();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), Key::ALL.len());
+        // `Sysroot` is the last variant: a variant that ALL forgets shows here.
+        assert_eq!(Key::Sysroot as usize + 1, Key::ALL.len());
+    }
+
+    #[test]
+    fn a_misspelt_name_finds_the_nearest() {
+        assert_eq!(Key::nearest("contry"), Some(Key::Country));
+        assert_eq!(Key::nearest("IDLE_POLICE"), Some(Key::IdlePolicy));
+        assert_eq!(Key::nearest("no-csv"), Some(Key::Csv));
+        assert_eq!(Key::nearest("outputdir"), Some(Key::OutputDir));
+        assert_eq!(Key::nearest("xyzzy"), None);
+    }
+}

@@ -1,0 +1,315 @@
+//! From text to a value in its range, the same for every layer.
+
+use super::Target;
+use super::key::Key;
+use super::layer::Said;
+use crate::model::recording::{Backend, IdlePolicy};
+use crate::model::units::Watts;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The shortest and the longest time between two samples.
+const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+
+/// A value that is not what [`Key::expects`] says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}`{}` is `{}`, which is not {}", place(.said), .said.origin.spelling(*.key), .said.text.display(), .key.expects())]
+pub struct BadValue {
+    /// The setting.
+    pub key: Key,
+    /// What was written, and where.
+    pub said: Said,
+}
+
+impl BadValue {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        self.key.example()
+    }
+}
+
+/// `FILE:LINE: ` for a config file; a flag or a variable needs no place beside its name.
+fn place(said: &Said) -> String {
+    match &said.origin {
+        origin @ super::Origin::File { .. } => format!("{origin}: "),
+        super::Origin::Default | super::Origin::Environment | super::Origin::Flag => String::new(),
+    }
+}
+
+/// One value, on its way from text to its type.
+pub(super) struct Reading<'a> {
+    pub(super) key: Key,
+    pub(super) said: &'a Said,
+}
+
+impl Reading<'_> {
+    fn bad(&self) -> BadValue {
+        BadValue {
+            key: self.key,
+            said: self.said.clone(),
+        }
+    }
+
+    /// UTF-8 that says something.
+    pub(super) fn text(&self) -> Result<String, BadValue> {
+        let text = self
+            .said
+            .text
+            .to_str()
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
+        text.map(str::to_owned).ok_or_else(|| self.bad())
+    }
+
+    fn parsed<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, BadValue> {
+        parse(&self.text()?).ok_or_else(|| self.bad())
+    }
+
+    /// A finite number of at least `least`.
+    pub(super) fn number(&self, least: f64) -> Result<f64, BadValue> {
+        self.parsed(|text| {
+            f64::from_str(text)
+                .ok()
+                .filter(|number| number.is_finite() && *number >= least)
+        })
+    }
+
+    pub(super) fn switch(&self) -> Result<bool, BadValue> {
+        self.parsed(|text| match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// Any bytes but none at all.
+    pub(super) fn path(&self) -> Result<PathBuf, BadValue> {
+        let path = PathBuf::from(&self.said.text);
+        if path.as_os_str().is_empty() {
+            Err(self.bad())
+        } else {
+            Ok(path)
+        }
+    }
+
+    pub(super) fn target(&self) -> Result<Target, BadValue> {
+        let path = self.path()?;
+        Ok(if path.as_os_str() == "-" {
+            Target::Stdout
+        } else {
+            Target::File(path)
+        })
+    }
+
+    pub(super) fn watts(&self) -> Result<Vec<Watts>, BadValue> {
+        self.parsed(|text| {
+            text.split(',')
+                .map(|number| {
+                    f64::from_str(number.trim())
+                        .ok()
+                        .and_then(|watts| Watts::new(watts).ok())
+                })
+                .collect()
+        })
+    }
+
+    pub(super) fn watts_per_gib(&self) -> Result<Watts, BadValue> {
+        self.parsed(|text| Watts::new(f64::from_str(text).ok()?).ok())
+    }
+
+    /// Thousandths, rounded to nearest, of a number from 0.5 to 1.
+    pub(super) fn smt_weight_permille(&self) -> Result<u32, BadValue> {
+        self.parsed(|text| {
+            let weight = f64::from_str(text)
+                .ok()
+                .filter(|weight| (0.5..=1.0).contains(weight))?;
+            Some((weight * 1000.0).round() as u32)
+        })
+    }
+
+    /// A bare number is seconds; otherwise a number with its unit, as `500ms` or `1m 30s`.
+    pub(super) fn interval(&self) -> Result<Duration, BadValue> {
+        self.parsed(|text| {
+            let time = match f64::from_str(text) {
+                Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+                Err(_) => jiff::SignedDuration::from_str(text)
+                    .ok()
+                    .and_then(|time| time.try_into().ok()),
+            };
+            time.filter(|time| INTERVALS.contains(time))
+        })
+    }
+
+    pub(super) fn idle_policy(&self) -> Result<IdlePolicy, BadValue> {
+        self.parsed(|text| IdlePolicy::ALL.into_iter().find(|policy| policy.name() == text))
+    }
+
+    /// `auto` is `None`: the best that can be had.
+    pub(super) fn accounting(&self) -> Result<Option<Backend>, BadValue> {
+        let backends = std::iter::once(None).chain(Backend::ALL.map(Some));
+        self.parsed(|text| {
+            backends
+                .clone()
+                .find(|backend| backend.map_or("auto", Backend::name) == text)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Origin;
+
+    fn said(text: &str) -> Said {
+        Said {
+            text: text.into(),
+            origin: Origin::Flag,
+        }
+    }
+
+    fn interval(text: &str) -> Option<Duration> {
+        Reading {
+            key: Key::Interval,
+            said: &said(text),
+        }
+        .interval()
+        .ok()
+    }
+
+    #[test]
+    fn an_interval_is_seconds_or_a_number_with_its_unit() {
+        for (text, milliseconds) in [
+            ("2", 2_000),
+            ("0.5", 500),
+            ("500ms", 500),
+            ("1s", 1_000),
+            ("1.5s", 1_500),
+            ("10ms", 10),
+        ] {
+            assert_eq!(
+                interval(text),
+                Some(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
+        }
+        assert_eq!(interval("1h"), Some(Duration::from_secs(3600)));
+        assert_eq!(interval("1m 30s"), Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn an_interval_out_of_range_or_without_sense_is_refused() {
+        for text in [
+            "0",
+            "9ms",
+            "3601",
+            "1h 1s",
+            "-1",
+            "-1s",
+            "inf",
+            "nan",
+            "1e300",
+            "soon",
+            "5 parsecs",
+            "",
+        ] {
+            assert_eq!(interval(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_ranges_include_their_ends_and_nothing_beyond() {
+        let number = |text, least| {
+            Reading {
+                key: Key::Pue,
+                said: &said(text),
+            }
+            .number(least)
+            .ok()
+        };
+        assert!(number("1", 1.0).is_some() && number("1e2", 1.0).is_some());
+        for text in ["0.999", "inf", "NaN", "-1", "1,2", "one", ""] {
+            assert_eq!(number(text, 1.0), None, "{text}");
+        }
+        let weight = |text| {
+            Reading {
+                key: Key::SmtWeight,
+                said: &said(text),
+            }
+            .smt_weight_permille()
+            .ok()
+        };
+        assert_eq!(
+            (weight("0.5"), weight("0.575"), weight("1")),
+            (Some(500), Some(575), Some(1000))
+        );
+        assert_eq!(
+            (weight("0.499"), weight("1.001"), weight("nan")),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn idle_power_is_a_list_in_package_order() {
+        let watts = |text| {
+            Reading {
+                key: Key::IdlePower,
+                said: &said(text),
+            }
+            .watts()
+            .ok()
+        };
+        let given = watts("38.5, 40").unwrap();
+        assert_eq!(given, [Watts::new(38.5).unwrap(), Watts::new(40.0).unwrap()]);
+        for text in ["", "38,", "-1", "38;40", "inf"] {
+            assert_eq!(watts(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dash_is_stdout_and_a_file_called_dash_has_a_way() {
+        let target = |text| {
+            Reading {
+                key: Key::Json,
+                said: &said(text),
+            }
+            .target()
+            .unwrap()
+        };
+        assert_eq!(target("-"), Target::Stdout);
+        assert_eq!(target("./-"), Target::File("./-".into()));
+    }
+
+    #[test]
+    fn every_name_of_a_policy_and_of_a_backend_is_taken() {
+        for policy in IdlePolicy::ALL {
+            let said = said(policy.name());
+            assert_eq!(
+                Reading {
+                    key: Key::IdlePolicy,
+                    said: &said
+                }
+                .idle_policy(),
+                Ok(policy)
+            );
+        }
+        for (text, backend) in [
+            ("auto", None),
+            ("ebpf", Some(Backend::Ebpf)),
+            ("perf", Some(Backend::Perf)),
+            ("cgroup", Some(Backend::Cgroup)),
+            ("procfs", Some(Backend::Procfs)),
+        ] {
+            let said = said(text);
+            assert_eq!(
+                Reading {
+                    key: Key::Accounting,
+                    said: &said
+                }
+                .accounting(),
+                Ok(backend)
+            );
+        }
+    }
+}
