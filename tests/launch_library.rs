@@ -84,6 +84,10 @@ fn main() -> ExitCode {
         failed += i32::from(!expected(status));
         println!("test {name} ... {verdict} ({status})");
     }
+    println!(
+        "test result: {}. {failed} failed",
+        if failed == 0 { "ok" } else { "FAILED" }
+    );
     if failed == 0 {
         ExitCode::SUCCESS
     } else {

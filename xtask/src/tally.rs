@@ -36,6 +36,12 @@ pub(crate) struct Tally {
     speaker: String,
     ok: u64,
     failed: u64,
+    /// Those of `failed` that gave a verdict, by name.
+    named: Vec<String>,
+    /// Binaries that ended with a verdict of failure, and those that cargo says failed.
+    failed_binaries: [u64; 2],
+    /// Of `ok`, those that failed at first.
+    unsteady: Vec<String>,
     /// Of `ok`, those that had nothing to say but that they could not run: libtest knows no third verdict.
     excused: u64,
     /// Test and reason.
@@ -52,6 +58,7 @@ impl Tally {
             "failures:" => self.part = Part::Failures,
             _ if line.starts_with("test result: ") || line.starts_with("running ") => {
                 self.part = Part::Verdicts;
+                self.failed_binaries[0] += u64::from(line.starts_with("test result: FAILED"));
                 return Show::Yes;
             }
             _ => {}
@@ -82,6 +89,8 @@ impl Tally {
     pub(crate) fn stderr(&mut self, line: &str) -> Show {
         self.speaker.clear();
         self.excuse(line);
+        let failed = ["error: test failed, ", "error: doctest failed, "];
+        self.failed_binaries[1] += u64::from(failed.iter().any(|start| line.starts_with(start)));
         Show::Yes
     }
 
@@ -90,6 +99,30 @@ impl Tally {
         if !success && self.failed == 0 {
             self.failed = 1;
         }
+    }
+
+    /// The failed tests by name, where all that failed is a test with a name: not where a binary died or did not build.
+    pub(crate) fn named_failures(&self) -> Option<&[String]> {
+        let [by_verdict, by_cargo] = self.failed_binaries;
+        let all_named = self.failed == self.named.len() as u64 && by_verdict == by_cargo;
+        (all_named && self.failed > 0).then_some(&self.named)
+    }
+
+    /// Whether tests ran, and none failed.
+    pub(crate) fn all_passed(&self) -> bool {
+        self.failed == 0 && self.ok > 0
+    }
+
+    /// What failed once passed afterwards.
+    pub(crate) fn acquit(&mut self) {
+        self.ok += self.failed;
+        self.failed = 0;
+        self.unsteady.append(&mut self.named);
+    }
+
+    /// Tests that failed at first and passed when they were run again.
+    pub(crate) fn unsteady(&self) -> &[String] {
+        &self.unsteady
     }
 
     pub(crate) fn failed(&self) -> u64 {
@@ -132,7 +165,11 @@ impl Tally {
         let (verdict, reason) = verdict.split_once([',', ' ']).unwrap_or((verdict, ""));
         match verdict {
             "ok" => self.ok += 1,
-            "FAILED" => self.failed += 1,
+            "FAILED" => {
+                self.failed += 1;
+                let name = test.strip_suffix(" - should panic").unwrap_or(test);
+                self.named.push(name.to_owned());
+            }
             "ignored" => self
                 .not_run
                 .push((test.to_owned(), reason.trim_start().to_owned())),
@@ -256,6 +293,30 @@ test in_a_harness_of_its_own ... ok (exit status: 0)
             tally.complaints(),
             ["---- c stdout ----", "not run: half of it", "c"]
         );
+    }
+
+    const TOLD_BY_CARGO: &str = "error: test failed, to rerun pass `--test c`\n";
+
+    #[test]
+    fn failures_with_a_name_can_be_heard_again_and_are_told_apart_when_they_pass() {
+        let mut tally = tally(TWO_BINARIES, TOLD_BY_CARGO, false);
+        assert_eq!(tally.named_failures(), Some(&["c".to_owned()][..]));
+        assert!(!tally.all_passed());
+        tally.acquit();
+        assert_eq!(tally.to_string(), "4 passed, 0 failed, 2 skipped");
+        assert_eq!(tally.unsteady(), ["c"]);
+        assert!(tally.all_passed() && tally.named_failures().is_none());
+    }
+
+    #[test]
+    fn where_a_binary_died_beside_a_failed_test_there_is_nothing_to_hear() {
+        let died = format!("{TOLD_BY_CARGO}error: test failed, to rerun pass `--test d`\n");
+        assert_eq!(tally(TWO_BINARIES, &died, false).named_failures(), None);
+        assert_eq!(
+            tally("test a ... ok\n", TOLD_BY_CARGO, false).named_failures(),
+            None
+        );
+        assert_eq!(tally("test a ... ok\n", "", true).named_failures(), None);
     }
 
     #[test]
