@@ -215,7 +215,7 @@ fn a_launcher_inside_a_launcher_has_a_group_inside_a_group() -> Outcome {
 #[test]
 fn version_2_counts_what_version_1_counts() -> Outcome {
     let Some(_turn) = a_kernel()? else { return Ok(()) };
-    for words in [["threads", "4", "300"], ["spawn", "2500", "/bin/true"]] {
+    for words in [["threads", "4", "300"], ["spawn-until-used", "1200", "/bin/true"]] {
         let launch = Launch::plain("cgroup")?.through(&in_version_2(None, &[]));
         let file = launch.dir.path().join("rusage");
         let file_text = file.display().to_string();
@@ -263,7 +263,7 @@ fn without_rights_a_delegated_group_is_enough() -> Outcome {
     let file_text = file.display().to_string();
     let words = by(
         &workload,
-        &["accounted", &file_text, "spawn", "2500", "/bin/true"],
+        &["accounted", &file_text, "spawn-until-used", "1200", "/bin/true"],
     );
     let run = launch.run(&words)?;
     assert_eq!(backend(&run), Some("cgroup"));

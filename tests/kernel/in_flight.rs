@@ -149,7 +149,7 @@ fn the_classes_add_up_to_the_time_of_all_cpus_in_every_interval() -> Outcome {
     let sysroot = machine_of_two(false)?;
     for flags in [vec![], vec!["--sysroot".as_ref(), sysroot.path().as_os_str()]] {
         let launch = Launch::plain("ebpf")?.recorded("100ms").flags(&flags);
-        let run = launch.run(&job(&["spawn", "1000", "/bin/true"])?)?;
+        let run = launch.run(&job(&["spawn-until-used", "800", "/bin/true"])?)?;
         let recording = run.recording()?;
         assert!(recording.observations.len() >= 3);
         for pair in intervals(recording) {

@@ -51,7 +51,7 @@ fn all_rungs_agree_on_a_storm_of_short_programs() -> Outcome {
     let Some(_turn) = a_kernel_alone()? else {
         return Ok(());
     };
-    each(&RUNGS, false, &["spawn", "2500", "/bin/true"])
+    each(&RUNGS, false, &["spawn-until-used", "1200", "/bin/true"])
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn without_rights_the_task_clock_counts_threads_and_storms() -> Outcome {
         return Ok(());
     };
     each(&["perf"], true, &["threads", "4", "300"])?;
-    each(&["perf"], true, &["spawn", "2500", "/bin/true"])
+    each(&["perf"], true, &["spawn-until-used", "1200", "/bin/true"])
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn without_rights_steady_threads_are_counted_from_proc() -> Outcome {
 fn without_rights_a_storm_of_short_processes_is_counted_by_its_reaping() -> Outcome {
     let Some(_turn) = a_kernel()? else { return Ok(()) };
     for nobody in [false, true] {
-        let (run, truth) = accounted("procfs", nobody, &["spawn", "2500", "/bin/true"])?;
+        let (run, truth) = accounted("procfs", nobody, &["spawn-until-used", "1200", "/bin/true"])?;
         of_run(0.01, &run, truth, "job")?;
     }
     Ok(())

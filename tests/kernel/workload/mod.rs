@@ -85,10 +85,15 @@ fn perform(words: &[&str]) -> Done {
             restless::on_and_off(cpu.parse()?, Duration::from_micros(us.parse()?), Path::new(file))?;
         }
         ["threads", count, ms] => storms::threads(count.parse()?, milliseconds(ms)?),
-        ["thread-storm", count] => storms::short_threads(count.parse()?)?,
+        ["thread-storm", count, ms] => storms::short_threads(count.parse()?, milliseconds(ms)?)?,
         ["fork", count, us] => storms::forks(count.parse()?, Duration::from_micros(us.parse()?))?,
         ["unreaped", count, ms] => storms::unreaped(count.parse()?, milliseconds(ms)?)?,
-        ["spawn", count, program, ref rest @ ..] => storms::posix_spawns(count.parse()?, program, rest)?,
+        ["spawn", count, program, ref rest @ ..] => {
+            storms::posix_spawns(storms::Until::Count(count.parse()?), program, rest)?
+        }
+        ["spawn-until-used", ms, program] => {
+            storms::posix_spawns(storms::Until::Used(milliseconds(ms)?), program, &[])?
+        }
         ["vfork", count, us] => storms::vforks(count.parse()?, Duration::from_micros(us.parse()?))?,
         ["into-group", path, ms] => lineage::into_group(Path::new(path), milliseconds(ms)?)?,
         ["daemon", ms, pid_file] => lineage::daemon(milliseconds(ms)?, Path::new(pid_file), false)?,

@@ -2,6 +2,7 @@
 
 use super::{Done, burn, leave};
 use nix::errno::Errno;
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::wait::{WaitStatus, wait, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
@@ -21,9 +22,11 @@ pub(super) fn threads(count: usize, each: Duration) {
     });
 }
 
-/// Threads that live for about a tenth of a millisecond.
-pub(super) fn short_threads(count: usize) -> Done {
-    for _ in 0..count / AT_ONCE {
+/// Threads that live for about a tenth of a millisecond: so many, and more until this process has used `least`.
+pub(super) fn short_threads(count: usize, least: Duration) -> Done {
+    let mut rounds = count / AT_ONCE;
+    while rounds > 0 || used_by(UsageWho::RUSAGE_SELF)? < least {
+        rounds = rounds.saturating_sub(1);
         let threads: Vec<_> = (0..AT_ONCE)
             .map(|_| std::thread::spawn(|| burn(Duration::from_micros(100))))
             .collect();
@@ -34,15 +37,47 @@ pub(super) fn short_threads(count: usize) -> Done {
     Ok(())
 }
 
+/// CPU time, the kernel's included.
+fn used_by(who: UsageWho) -> Result<Duration, Errno> {
+    let usage = getrusage(who)?;
+    let microseconds =
+        [usage.user_time(), usage.system_time()].map(|time| time.tv_sec() * 1_000_000 + time.tv_usec());
+    Ok(Duration::from_micros(
+        microseconds.iter().sum::<i64>().unsigned_abs(),
+    ))
+}
+
+/// How many children there are.
+#[derive(Clone, Copy)]
+pub(super) enum Until {
+    /// So many.
+    Count(usize),
+    /// As many as it takes until they and their parent have used so much CPU time: machines differ by far in how long a
+    /// short process takes.
+    Used(Duration),
+}
+
+impl Until {
+    fn reached(self, started: usize) -> Result<bool, Errno> {
+        Ok(match self {
+            Self::Count(count) => started >= count,
+            Self::Used(least) => {
+                used_by(UsageWho::RUSAGE_CHILDREN)? + used_by(UsageWho::RUSAGE_SELF)? >= least
+            }
+        })
+    }
+}
+
 /// Lets children come and go, a few at a time; each must succeed.
-fn storm(count: usize, mut start: impl FnMut() -> Result<(), io::Error>) -> Done {
-    let mut living = 0;
-    for _ in 0..count {
+fn storm(until: Until, mut start: impl FnMut() -> Result<(), io::Error>) -> Done {
+    let (mut started, mut living) = (0, 0);
+    while !until.reached(started)? {
         if living == AT_ONCE {
             reap()?;
             living -= 1;
         }
         start()?;
+        started += 1;
         living += 1;
     }
     for _ in 0..living {
@@ -60,7 +95,7 @@ fn reap() -> Done {
 }
 
 pub(super) fn forks(count: usize, each: Duration) -> Done {
-    storm(count, || {
+    storm(Until::Count(count), || {
         // SAFETY: this process has one thread.
         match unsafe { fork() }? {
             ForkResult::Child => {
@@ -90,7 +125,7 @@ pub(super) fn unreaped(count: usize, each: Duration) -> Done {
     Ok(())
 }
 
-pub(super) fn posix_spawns(count: usize, program: &str, arguments: &[&str]) -> Done {
+pub(super) fn posix_spawns(until: Until, program: &str, arguments: &[&str]) -> Done {
     let path = CString::new(program)?;
     let words = std::iter::once(program)
         .chain(arguments.iter().copied())
@@ -99,7 +134,7 @@ pub(super) fn posix_spawns(count: usize, program: &str, arguments: &[&str]) -> D
     let mut argv: Vec<*mut c_char> = words.iter().map(|word| word.as_ptr().cast_mut()).collect();
     argv.push(std::ptr::null_mut());
     let environment: [*mut c_char; 1] = [std::ptr::null_mut()];
-    storm(count, || {
+    storm(until, || {
         let mut pid = 0;
         // SAFETY: NUL-terminated strings in null-terminated arrays, all alive; no attributes and no file actions.
         let failed = unsafe {
