@@ -11,6 +11,7 @@ use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 
 use crate::maps::SLOTS;
+use crate::meanwhile::served;
 use crate::slot;
 
 #[raw_tracepoint(tracepoint = "irq_handler_entry")]
@@ -32,7 +33,7 @@ pub fn interrupt_ends(_ctx: RawTracePointContext) -> i32 {
     let began = slot.hardirq_since_ns;
     slot.hardirq_since_ns = 0;
     if began != 0 && slot.softirq_since_ns == 0 {
-        slot.interrupts_ns += slot::now().saturating_sub(began);
+        served(slot, began, slot::now());
     }
     0
 }

@@ -8,7 +8,7 @@
 //! clock has them in it.
 
 use aya_ebpf::bindings::task_struct;
-use carbon_common::{NOT_THERE, Slot};
+use carbon_common::{NOT_THERE, Slot, USUAL_INTERRUPT_NS, interrupts_less_stolen};
 
 use crate::maps::{cfs_rq_rq_offset, rq_irq_offset, rq_steal_offset, task_cfs_rq_offset};
 use crate::task::{pointer_field, wide_field};
@@ -44,6 +44,15 @@ impl Clocks {
     }
 }
 
+/// Adds a stretch in an interrupt that has ended.
+#[inline(always)]
+pub fn served(slot: &mut Slot, began: u64, now: u64) {
+    let took = now.saturating_sub(began);
+    slot.interrupts_ns += took;
+    let long = u64::from(slot.interrupts_long_ns) + took.saturating_sub(USUAL_INTERRUPT_NS);
+    slot.interrupts_long_ns = long.min(u64::from(u32::MAX)) as u32;
+}
+
 /// The time since the last turn, in nanoseconds.
 pub struct Meanwhile {
     pub elapsed: u64,
@@ -63,10 +72,12 @@ impl Meanwhile {
         let stolen = clocks.steal.saturating_sub(slot.steal_clock_ns).min(elapsed);
         let counted = clocks.irq.saturating_sub(slot.irq_clock_ns).min(elapsed - stolen);
         let clocked = elapsed - stolen - counted;
+        let long = u64::from(slot.interrupts_long_ns);
+        let timed = interrupts_less_stolen(slot.interrupts_ns, long, stolen);
         Self {
             elapsed,
             stolen,
-            interrupts: counted + slot.interrupts_ns.min(clocked),
+            interrupts: counted + timed.min(clocked),
             clocked,
             shared: sibling_busy.saturating_sub(slot.sibling_busy_ns).min(elapsed),
         }

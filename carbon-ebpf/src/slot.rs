@@ -71,6 +71,7 @@ pub fn turn(prev: Option<*mut task_struct>, next: *mut task_struct) {
     slot.steal_clock_ns = clocks.steal;
     slot.irq_clock_ns = clocks.irq;
     slot.interrupts_ns = 0;
+    slot.interrupts_long_ns = 0;
     slot.softirq_since_ns = 0;
     slot.since_ns = now;
     slot.sibling_busy_ns = sibling_busy;

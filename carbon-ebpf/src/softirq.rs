@@ -9,6 +9,7 @@ use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 
 use crate::maps::SLOTS;
+use crate::meanwhile::served;
 use crate::slot;
 
 #[raw_tracepoint(tracepoint = "softirq_entry")]
@@ -30,7 +31,7 @@ pub fn softirq_ends(_ctx: RawTracePointContext) -> i32 {
     let slot = unsafe { &mut *slot };
     let began = slot.softirq_since_ns;
     if began != 0 {
-        slot.interrupts_ns += slot::now().saturating_sub(began);
+        served(slot, began, slot::now());
         slot.softirq_since_ns = 0;
     }
     0
