@@ -44,6 +44,14 @@ impl Clocks {
     }
 }
 
+/// What is left of `gained` without as large a part of it as `hit` is of `all`, to one part in 4096. No product overflows
+/// before 52 days of it.
+#[inline(always)]
+pub fn without(gained: u64, hit: u64, all: u64) -> u64 {
+    let part = (hit << 12) / (all | 1);
+    gained - ((gained * part) >> 12).min(gained)
+}
+
 /// Adds a stretch in an interrupt that has ended.
 #[inline(always)]
 pub fn served(slot: &mut Slot, began: u64, now: u64) {
@@ -87,6 +95,13 @@ impl Meanwhile {
     #[inline(always)]
     pub fn ran(&self) -> u64 {
         self.elapsed - self.stolen - self.interrupts
+    }
+
+    /// What is left of what a task's clock has gained when this stretch's interrupts, which hit it as often as whoever else
+    /// was on, are taken off.
+    #[inline(always)]
+    pub fn ran_of(&self, gained: u64) -> u64 {
+        without(gained, self.clocked - self.ran(), self.clocked)
     }
 
     /// How much of a part of `elapsed` was beside a busy sibling, if it was as much as of all.

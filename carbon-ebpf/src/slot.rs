@@ -1,11 +1,11 @@
 //! Turning a CPU over from one owner to the next.
 
 use aya_ebpf::bindings::task_struct;
-use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_ktime_get_ns};
-use carbon_common::{NO_SIBLING, Slot, owner};
+use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_get_smp_processor_id, bpf_ktime_get_ns};
+use carbon_common::{NO_SIBLING, NOT_THERE, Slot, owner};
 
-use crate::maps::{CENSUS, PROCESSES, SLOTS, TIMES, owners};
-use crate::meanwhile::{Clocks, Meanwhile};
+use crate::maps::{CENSUS, PROCESSES, SLOTS, TIMES, owners, rq_irq_offset};
+use crate::meanwhile::{Clocks, Meanwhile, without};
 use crate::{atomic, task};
 
 /// Tries at a consistent look at the sibling. It writes for some tens of nanoseconds at a time, longer while it is being
@@ -51,7 +51,13 @@ pub fn turn(prev: Option<*mut task_struct>, next: *mut task_struct) {
         &clocks,
         sibling_busy,
     );
-    let Split { last, before, unseen } = split(slot, prev, &meanwhile);
+    let Split {
+        last,
+        before,
+        unseen,
+        lead,
+    } = split(slot, prev, &meanwhile);
+    let unseen = uninterrupted(cpu, last.owner, unseen);
 
     // The sibling cannot read this slot between here and the end, and both CPUs get their ticks at the same time: only
     // what belongs together is in between.
@@ -66,15 +72,15 @@ pub fn turn(prev: Option<*mut task_struct>, next: *mut task_struct) {
     );
     credit(cpu, &before, 0, 0);
     take_back(cpu, &last, unseen);
-    slot.busy_ns += meanwhile.elapsed - idle(&last, &before, &meanwhile);
+    slot.busy_ns += meanwhile.elapsed - lead - idle(&last, &before, &meanwhile);
     slot.stolen_ns += meanwhile.stolen;
     slot.steal_clock_ns = clocks.steal;
     slot.irq_clock_ns = clocks.irq;
     slot.interrupts_ns = 0;
     slot.interrupts_long_ns = 0;
     slot.softirq_since_ns = 0;
-    slot.since_ns = now;
-    slot.sibling_busy_ns = sibling_busy;
+    slot.since_ns = now - lead;
+    slot.sibling_busy_ns = sibling_busy - meanwhile.shared_of(lead);
     slot.process = next_process;
     slot.owner = next_owner;
     slot.task = next_task;
@@ -101,6 +107,25 @@ pub fn correct(current: *mut task_struct) {
     }
 }
 
+/// The same from an interrupt, at every tick: a task that nothing preempts would stay unseen for seconds, and the energy of
+/// those be somebody else's. Nothing while what it came in the middle of is writing, or may be: then at the next tick.
+#[inline(always)]
+pub fn correct_in_interrupt() {
+    let Some(slot) = SLOTS.get_ptr_mut(this_cpu()) else {
+        return;
+    };
+    // SAFETY: a live map value of this CPU.
+    let slot = unsafe { &*slot };
+    if slot.owner == owner::UNSEEN || slot.softirq_since_ns != 0 || slot.sequence & 1 != 0 {
+        return;
+    }
+    // SAFETY: a helper without arguments (Linux 5.11).
+    let current = unsafe { bpf_get_current_task_btf() };
+    if slot.task != task::pid(current) && !task::is_exiting(current) {
+        turn(Some(current), current);
+    }
+}
+
 /// Gives a member that will never run again what its own clock has beyond what was seen.
 #[inline(always)]
 pub fn settle(owner: u32, process: u64, unseen: u64) {
@@ -110,6 +135,7 @@ pub fn settle(owner: u32, process: u64, unseen: u64) {
     };
     // SAFETY: a live map value; no switch happens on this CPU meanwhile, for RCU callbacks run with softirqs off.
     let slot = unsafe { &mut *slot };
+    let unseen = uninterrupted(cpu, owner, unseen);
     let part = Part {
         owner,
         process,
@@ -140,9 +166,11 @@ struct Split {
     before: Part,
     /// What who leaves has run beyond that, by its own clock.
     unseen: u64,
+    /// The end of it that is whose comes on now.
+    lead: u64,
 }
 
-/// Whose the time since the last turn is: all of it who was entered then, unless `prev` is somebody else.
+/// Whose the time since the last turn is: all of it who was entered then, unless `prev` is somebody else or was away.
 #[inline(always)]
 fn split(slot: &Slot, prev: Option<*mut task_struct>, meanwhile: &Meanwhile) -> Split {
     let part = |owner, process, time, shared| Part {
@@ -157,41 +185,42 @@ fn split(slot: &Slot, prev: Option<*mut task_struct>, meanwhile: &Meanwhile) -> 
             last: nobody(),
             before: nobody(),
             unseen: 0,
+            lead: 0,
         };
     }
     let ran = meanwhile.ran();
     let shared = meanwhile.shared_of(ran);
-    let all = Split {
-        last: part(slot.owner, slot.process, ran, shared),
-        before: nobody(),
-        unseen: 0,
+    let Some(prev) = prev else {
+        return Split {
+            last: part(slot.owner, slot.process, ran, shared),
+            before: nobody(),
+            unseen: 0,
+            lead: 0,
+        };
     };
-    let Some(prev) = prev else { return all };
     let pid = task::pid(prev);
     // A thread that has become its process's leader (exec) has another id than before, and the same owner.
     let expected = pid == slot.task;
-    if expected && slot.owner < owner::FIRST_JOB {
-        return all;
-    }
-    let left = task::leaving(prev, pid, meanwhile, expected);
-    if expected {
-        return Split {
-            unseen: left.unseen,
-            ..all
-        };
-    }
+    let (owner, process) = if expected {
+        (slot.owner, slot.process)
+    } else {
+        task::owner_of(prev, pid)
+    };
+    let left = task::leaving(prev, owner, meanwhile, expected);
+    let shared = shared - meanwhile.shared_of(left.lead).min(shared);
     let its_shared = shared.min(left.time);
     // A member that was entered and was not seen to leave will claim its time by its own clock. Where the CPU was idle
     // at last, who was entered before is taken to have slept.
-    let rest = if slot.owner >= owner::FIRST_JOB || left.owner == owner::IDLE {
+    let rest = if slot.owner >= owner::FIRST_JOB || owner == owner::IDLE {
         owner::IDLE
     } else {
         slot.owner
     };
     Split {
         unseen: left.unseen,
-        last: part(left.owner, left.process, left.time, its_shared),
-        before: part(rest, 0, ran - left.time, shared - its_shared),
+        last: part(owner, process, left.time, its_shared),
+        before: part(rest, 0, ran - left.lead - left.time, shared - its_shared),
+        lead: left.lead,
     }
 }
 
@@ -207,6 +236,23 @@ fn idle(last: &Part, before: &Part, meanwhile: &Meanwhile) -> u64 {
         idle += before.time;
     }
     idle
+}
+
+/// What a member ran of the time that its clock gained unseen. Where the kernel does not count interrupts, its clock has
+/// them in it, and they are the ledger's already: they are taken to be as large a part of this as of the time of its job on this
+/// CPU that was seen.
+#[inline(always)]
+fn uninterrupted(cpu: u32, member: u32, gained: u64) -> u64 {
+    if gained == 0 || rq_irq_offset() != NOT_THERE {
+        return gained;
+    }
+    let Some(seen) = TIMES.get_ptr_mut(cpu * owners() + member) else {
+        return gained;
+    };
+    // SAFETY: a live map value in this CPU's row, written by this CPU alone.
+    let seen = unsafe { &*seen };
+    let hit = seen.interrupted_alone_ns + seen.interrupted_shared_ns;
+    without(gained, hit, hit + seen.alone_ns + seen.shared_ns)
 }
 
 /// Gives `to` the time that it ran unseen, and takes it from the idle and then from the others of this CPU, who were given

@@ -106,3 +106,14 @@ fn children_that_borrow_their_parents_memory_are_counted() -> Outcome {
     assert_eq!(run.processes()?, 201);
     Ok(())
 }
+
+/// Each side fills and empties a pipe and wakes the other: thousands of slices of some ten microseconds.
+#[test]
+fn both_ends_of_a_busy_pipe_are_counted() -> Outcome {
+    let Some(_turn) = a_kernel()? else { return Ok(()) };
+    let script = "head -c 300000000 /dev/zero | gzip > /dev/null";
+    let run = Launch::grouped("ebpf")?.run(&["sh", "-c", script])?;
+    with_its_group(&run, 0.5)?;
+    assert_eq!(run.processes()?, 3);
+    Ok(())
+}
