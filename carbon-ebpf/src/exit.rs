@@ -10,7 +10,7 @@ use aya_ebpf::programs::BtfTracePointContext;
 use carbon_common::{TaskState, owner};
 
 use crate::maps::{CENSUS, PROCESSES, TASKS};
-use crate::{atomic, slot, task};
+use crate::{atomic, task};
 
 #[btf_tracepoint(function = "sched_process_exit")]
 pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
@@ -20,10 +20,6 @@ pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
     if job < owner::FIRST_JOB {
         return 0;
     }
-    // Who is here is on this CPU, whether it was seen to come on or not.
-    // SAFETY: a helper without arguments (Linux 5.11).
-    let current = unsafe { bpf_get_current_task_btf() };
-    slot::correct(current);
     if let Some(census) = CENSUS.get_ptr_mut(job) {
         // SAFETY: a live map value.
         unsafe { atomic::add(&raw mut (*census).exited, 1) };

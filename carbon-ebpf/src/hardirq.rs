@@ -35,6 +35,6 @@ pub fn interrupt_ends(_ctx: RawTracePointContext) -> i32 {
     if began != 0 && slot.softirq_since_ns == 0 {
         served(slot, began, slot::now());
     }
-    slot::correct_in_interrupt();
+    slot::correct();
     0
 }

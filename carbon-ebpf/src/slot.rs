@@ -94,23 +94,12 @@ pub fn turn(prev: Option<*mut task_struct>, next: *mut task_struct) {
     credit_process(&before);
 }
 
-/// Enters `current`, who is on this CPU, where it was not seen to come on. Its clock was last brought up to date at a tick;
-/// what it has not gained yet it claims when it leaves.
+/// Enters who is on this CPU, where it was not seen to come on; from an interrupt, at every tick. A task that nothing preempts
+/// would stay unseen for seconds, and the energy of those be somebody else's. Its clock was last brought up to date by the
+/// tick; what it has not gained yet it claims when it leaves. While what the interrupt came in the middle of is writing,
+/// nothing: then at the next tick.
 #[inline(always)]
-pub fn correct(current: *mut task_struct) {
-    let Some(slot) = SLOTS.get_ptr_mut(this_cpu()) else {
-        return;
-    };
-    // SAFETY: a live map value of this CPU.
-    if unsafe { (*slot).task } != task::pid(current) {
-        turn(Some(current), current);
-    }
-}
-
-/// The same from an interrupt, at every tick: a task that nothing preempts would stay unseen for seconds, and the energy of
-/// those be somebody else's. Nothing while what it came in the middle of is writing, or may be: then at the next tick.
-#[inline(always)]
-pub fn correct_in_interrupt() {
+pub fn correct() {
     let Some(slot) = SLOTS.get_ptr_mut(this_cpu()) else {
         return;
     };
@@ -121,7 +110,7 @@ pub fn correct_in_interrupt() {
     }
     // SAFETY: a helper without arguments (Linux 5.11).
     let current = unsafe { bpf_get_current_task_btf() };
-    if slot.task != task::pid(current) && !task::is_exiting(current) {
+    if slot.task != task::pid(current) {
         turn(Some(current), current);
     }
 }

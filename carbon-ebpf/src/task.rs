@@ -8,9 +8,6 @@ use crate::maps::{
 };
 use crate::meanwhile::Meanwhile;
 
-/// `PF_EXITING` (include/linux/sched.h): in `do_exit`, before its tracepoint.
-const PF_EXITING: u32 = 0x4;
-
 /// `PF_KTHREAD` (include/linux/sched.h): a kernel thread. io_uring and vhost workers are not: they belong to their user.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
@@ -51,11 +48,6 @@ pub fn tgid(task: *const task_struct) -> u32 {
 #[inline(always)]
 pub fn slice(task: *const task_struct) -> u64 {
     wide_field(task, task_ran_offset()).saturating_sub(wide_field(task, task_ran_before_offset()))
-}
-
-#[inline(always)]
-pub fn is_exiting(task: *const task_struct) -> bool {
-    field(task, task_flags_offset()) & PF_EXITING != 0
 }
 
 /// Whose time the time of this task, with this id, is, and the serial number of its process in the breakdown (0: none).
