@@ -7,8 +7,7 @@ use std::error::Error;
 const IDLE: [&str; 2] = ["--idle-power", "20"];
 const IDLE_OF_TWO: [&str; 2] = ["--idle-power", "20,7"];
 const STORM: &str = "i=0; while [ $i -lt 3000 ]; do /bin/true; i=$((i+1)); done";
-/// Processes of some two milliseconds each. Those of `true` change the CPU so often among neighbours that what the two books
-/// of CPU time make of a wake-up (see [`Stage`]) is a percent either way.
+/// Processes of some two milliseconds each.
 const SHORT_WORKERS: &str = "i=0; while [ $i -lt 800 ]; do \
     sh -c 'j=0; while [ $j -lt 1500 ]; do j=$((j+1)); done'; i=$((i+1)); done";
 

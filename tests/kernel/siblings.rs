@@ -80,13 +80,8 @@ fn check(run: &Run, within: f64) -> Result<(f64, f64, f64), Box<dyn Error>> {
         shared += grown(pair, 0, |usage| usage.job.shared.0)?;
         length += elapsed;
     }
-    // Where the kernel does not show a switch (METHOD.md), what was not seen is claimed later and leaves an interval askew.
-    assert!(
-        off.len() * 4 <= compared,
-        "{} of {compared}: {}",
-        off.len(),
-        off.join("\n")
-    );
+    // Where the kernel does not show a switch (METHOD.md), what was not seen is claimed later and may leave an interval askew.
+    assert!(off.len() <= 1, "{} of {compared}: {}", off.len(), off.join("\n"));
     assert!(length > 0.5e9, "CPU 0 was busy for only {length} ns");
     Ok((alone, shared, length))
 }
@@ -100,8 +95,7 @@ fn no_more_than_there_was(run: &Run) -> Outcome {
         .ok_or("no samples")?;
     let elapsed = (whole.1.at.0 - whole.0.at.0) as f64;
     let job = grown(whole, 0, |usage| usage.job.total().0)?;
-    // Within the hundredth that CPU time is held to: what is claimed has interrupts of its own in it.
-    assert!(job > 0.0 && job <= elapsed * 1.01, "{job} ns of {elapsed} ns");
+    assert!(job > 0.0 && job <= elapsed * 1.001, "{job} ns of {elapsed} ns");
     Ok(())
 }
 
@@ -172,9 +166,7 @@ fn both_columns_hold_though_both_cpus_switch_all_the_time() -> Outcome {
         .run(&job(&["yield", "0", "3", "1200"])?);
     fs::write(done, "")?;
     assert!(wait(&mut neighbour)?.success());
-    // A wake-up is its task's from the interrupt on by the scheduler's clock, and from the switch on at our hook: some
-    // microseconds, thousands of times a second here.
     let run = run?;
-    check(&run, 0.03)?;
+    check(&run, 0.01)?;
     no_more_than_there_was(&run)
 }

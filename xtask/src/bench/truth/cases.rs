@@ -18,8 +18,7 @@ const FOR_EVER: &str = "while :; do :; done";
 /// Stands for the command that measures the inner job of a nested run.
 pub(super) const INNER: &str = "{inner}";
 
-/// Counters do not wait for a CPU, and step every 5 ms: each step is a wake-up, which the two books of CPU time part
-/// differently between who is woken and who was on (tests/accuracy/stage.rs).
+/// Counters do not wait for a CPU, and step every 5 ms (why: tests/accuracy/stage.rs, `at_pace`).
 const PACE: Duration = Duration::from_millis(5);
 
 /// A job and what goes on around it.
