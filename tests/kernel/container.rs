@@ -1,6 +1,7 @@
 //! carbon-run inside a PID namespace, as in a container: its numbers for processes are not those of the kernel side.
 
 use crate::agreement::with_its_group;
+use crate::in_flight::{grown, intervals};
 use crate::launched::{Launch, Run, until};
 use crate::needs::{Outcome, a_kernel};
 use crate::workload::job;
@@ -55,5 +56,36 @@ fn a_launcher_in_a_pid_namespace_waits_for_a_daemon() -> Outcome {
     until("the daemon's number", || pid_file.exists().then_some(()))?;
     with_its_group(&run, 1.0)?;
     assert_eq!(run.survivors(), []);
+    Ok(())
+}
+
+/// There our clock reads other than the kernel side's: by it a job in flight would have run since long before its start.
+#[test]
+fn a_launcher_in_a_time_namespace_is_right_while_the_job_is_in_flight() -> Outcome {
+    let Some(_turn) = a_kernel()? else { return Ok(()) };
+    for ahead in ["100000", "-1"] {
+        let launch = Launch::grouped("ebpf")?.through(&["unshare", "-T", "--fork", "--monotonic", ahead]);
+        let log = launch.dir.path().join("log").display().to_string();
+        let run = launch
+            .recorded("100ms")
+            .run(&job(&["clocked", "0", "1200", &log])?)?;
+        with_its_group(&run, 1.0)?;
+        let recording = run.recording()?;
+        for pair in intervals(recording) {
+            let passed = (pair.1.at.0 - pair.0.at.0) as f64 * recording.head.groups[0].cpus.len() as f64;
+            let told = grown(pair, 0, |usage| {
+                let classes = [
+                    Some(usage.job),
+                    Some(usage.others),
+                    Some(usage.own),
+                    usage.kernel,
+                    usage.interrupts,
+                ];
+                let busy: u64 = classes.iter().flatten().map(|class| class.total().0).sum();
+                busy + usage.idle.0 + usage.stolen.unwrap_or_default().0
+            })?;
+            assert!((told / passed - 1.0).abs() < 0.01, "{told} ns of {passed} ns");
+        }
+    }
     Ok(())
 }

@@ -52,6 +52,23 @@ pub(super) fn ticks_per_second() -> u64 {
         .max(1)
 }
 
+/// By how many nanoseconds this process's `CLOCK_MONOTONIC` is ahead of the initial time namespace's (time_namespaces(7), Linux
+/// 5.6; 0 before). The file is about the namespace of children, which is one's own but between `unshare` and `fork`.
+pub(super) fn monotonic_ahead_ns(root: &Path) -> i64 {
+    let text = std::fs::read_to_string(root.join("proc/self/timens_offsets")).unwrap_or_default();
+    parse_monotonic_ahead(&text).unwrap_or(0)
+}
+
+fn parse_monotonic_ahead(text: &str) -> Option<i64> {
+    let mut words = text
+        .lines()
+        .map(str::split_whitespace)
+        .find_map(|mut words| (words.next() == Some("monotonic")).then_some(words))?;
+    let seconds: i64 = words.next()?.parse().ok()?;
+    let nanoseconds: i64 = words.next()?.parse().ok()?;
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
+}
+
 /// Reads /proc/PID/stat; `None` when the process is gone.
 pub(super) fn stat(root: &Path, pid: u32, ticks_per_second: u64) -> Option<ProcStat> {
     let text = std::fs::read(root.join("proc").join(pid.to_string()).join("stat")).ok()?;
@@ -234,6 +251,19 @@ mod tests {
         for end in 0..LINE.find(" 17 3 ").unwrap() {
             assert_eq!(parse_stat(&LINE[..end], 100), None);
         }
+    }
+
+    #[test]
+    fn a_time_namespace_tells_how_far_its_clock_is_ahead_or_behind() {
+        let ahead = |monotonic: &str| parse_monotonic_ahead(&format!("{monotonic}\nboottime 7 0\n"));
+        assert_eq!(ahead("monotonic           0         0"), Some(0));
+        assert_eq!(
+            ahead("monotonic      100000 500000000"),
+            Some(100_000_500_000_000)
+        );
+        assert_eq!(ahead("monotonic          -2 500000000"), Some(-1_500_000_000));
+        assert_eq!(ahead("monotonic"), None);
+        assert_eq!(parse_monotonic_ahead(""), None);
     }
 
     #[test]

@@ -15,12 +15,14 @@ pub(super) struct Clocks {
     pub(super) times: Mapped<OnCpu>,
     /// Rows of a CPU in `times`.
     pub(super) owners: u32,
+    /// By how much our clock is ahead of the kernel side's: not 0 in a time namespace of its own (time_namespaces(7)).
+    pub(super) ahead_ns: i64,
 }
 
 /// A CPU at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct CpuNow {
-    /// When, `CLOCK_MONOTONIC` nanoseconds.
+    /// When, nanoseconds of the initial time namespace's `CLOCK_MONOTONIC`.
     pub(super) at: u64,
     /// The slot as it was.
     pub(super) slot: Slot,
@@ -31,6 +33,11 @@ pub(super) struct CpuNow {
 }
 
 impl Clocks {
+    /// Now by the clock of `bpf_ktime_get_ns`, which knows no namespaces.
+    fn kernels_ns(&self) -> u64 {
+        monotonic_ns().saturating_add_signed(-self.ahead_ns)
+    }
+
     /// Looks at `cpu`; `None` when it has never been seen (offline), or does not exist.
     pub(super) fn look(&self, cpu: u32) -> Option<CpuNow> {
         let mut last = None;
@@ -43,7 +50,7 @@ impl Clocks {
                 .filter_map(|row| self.times.get(cpu * self.owners + row))
                 .collect();
             let sibling_busy = self.busy_of_sibling(&slot);
-            let at = monotonic_ns();
+            let at = self.kernels_ns();
             let now = in_flight(slot, times, sibling_busy, at);
             // `at` was read while the slot did not change: whoever is in it was on at that moment.
             if slot.sequence & 1 == 0 && self.slots.word(cpu, 0) == Some(slot.sequence) {
@@ -63,7 +70,7 @@ impl Clocks {
             let Some(sibling) = self.slots.get(slot.sibling) else {
                 break;
             };
-            let at = monotonic_ns();
+            let at = self.kernels_ns();
             if sibling.sequence & 1 == 0 && self.slots.word(slot.sibling, 0) == Some(sibling.sequence) {
                 let busy = sibling.owner != owner::IDLE && sibling.owner != owner::UNSEEN;
                 return sibling.busy_ns
@@ -145,7 +152,7 @@ pub(super) fn add_to(usage: &mut CpuUsage, cpu: &CpuNow, job: u32) {
     }
 }
 
-/// `CLOCK_MONOTONIC` in nanoseconds, the clock of `bpf_ktime_get_ns`.
+/// `CLOCK_MONOTONIC` in nanoseconds, as this process sees it.
 pub(super) fn monotonic_ns() -> u64 {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(0, |now| {
         u64::try_from(now.tv_sec()).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec()).unwrap_or(0)

@@ -126,6 +126,7 @@ impl Ebpf {
             slots,
             times,
             owners: OWNERS,
+            ahead_ns: proc_files::monotonic_ahead_ns(Path::new("/")),
         };
         let mut ebpf = Self {
             loaded,
