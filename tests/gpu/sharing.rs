@@ -168,6 +168,36 @@ fn only_allocated_devices_are_the_jobs_while_they_idle() {
 }
 
 #[test]
+fn a_number_that_cuda_counts_otherwise_than_the_driver_allocates_nothing_and_says_how_to_tell() {
+    let unlike = SECOND.replace("H100 80GB HBM3", "T4");
+    assert_ne!(unlike, SECOND);
+    let stage = || Stage::new(&format!("{GPU}{unlike}"));
+    let open = stage().with("CUDA_VISIBLE_DEVICES", "1").run(&[], "sleep 0.3");
+    assert!(open.says("gpu-order-unknown"), "{:#}", open.0["quality"]);
+    assert!(open.0["gpus"][1]["allocated"].is_null());
+    let told = stage()
+        .with("CUDA_VISIBLE_DEVICES", "1")
+        .with("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+        .run(&[], "sleep 0.3");
+    assert!(!told.says("gpu-order-unknown"), "{:#}", told.0["quality"]);
+    assert_eq!(told.0["gpus"][1]["allocated"], 1.0);
+}
+
+#[test]
+fn amds_variables_say_nothing_of_nvidias_devices() {
+    let report = Stage::new(GPU)
+        .with("ROCR_VISIBLE_DEVICES", "1")
+        .with("HIP_VISIBLE_DEVICES", "1")
+        .run(&[], "sleep 0.3");
+    assert!(
+        report.0["gpus"][0]["allocated"].is_null(),
+        "{:#}",
+        report.0["gpus"]
+    );
+    assert!(report.0["gpus"][0]["allocated_by"].is_null());
+}
+
+#[test]
 fn partitions_weigh_by_their_slices() {
     let stranger = stranger();
     let script = format!("{GPU}slice 0 MIG-aa 3\nslice 0 MIG-bb 4\nholds 0 {stranger} 1\n");

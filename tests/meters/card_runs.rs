@@ -25,10 +25,8 @@ for tenths in 1 2 3 4 5 6 7 8; do
 done
 "#;
 
-#[test]
-fn a_job_has_the_engine_time_of_its_own_processes() -> Result<(), Box<dyn Error>> {
-    let tree = Copy::of("radeon-rx-7900")?;
-    // The processors are this machine's.
+fn with_this_machines_processors(name: &str) -> Result<Copy, Box<dyn Error>> {
+    let tree = Copy::of(name)?;
     fs::create_dir_all(tree.root().join("sys/devices/system"))?;
     for real in [
         "sys/devices/system/cpu",
@@ -38,6 +36,12 @@ fn a_job_has_the_engine_time_of_its_own_processes() -> Result<(), Box<dyn Error>
     ] {
         symlink(format!("/{real}"), tree.root().join(real))?;
     }
+    Ok(tree)
+}
+
+#[test]
+fn a_job_has_the_engine_time_of_its_own_processes() -> Result<(), Box<dyn Error>> {
+    let tree = with_this_machines_processors("radeon-rx-7900")?;
     let output = Command::new(env!("CARGO_BIN_EXE_carbon-run"))
         .args(["--gpu-idle-power", "20", "--no-csv", "-q", "--json", "-"])
         .arg("--sysroot")
@@ -61,5 +65,48 @@ fn a_job_has_the_engine_time_of_its_own_processes() -> Result<(), Box<dyn Error>
     let parts = job + uj("job_idle_uj")? + others + uj("idle_uj")?;
     assert_eq!(parts, uj("measured_uj")?);
     assert_eq!(report["energy_origin"]["gpu"]["measured"], "hwmon");
+    Ok(())
+}
+
+#[test]
+fn a_card_that_rocms_variables_name_is_the_jobs_while_it_idles() -> Result<(), Box<dyn Error>> {
+    let tree = with_this_machines_processors("instinct-mi210")?;
+    for (variables, by) in [
+        (
+            &[("ROCR_VISIBLE_DEVICES", "GPU-18070f6e5d4c3b2a")][..],
+            "ROCR_VISIBLE_DEVICES",
+        ),
+        (
+            &[("ROCR_VISIBLE_DEVICES", "1,0"), ("HIP_VISIBLE_DEVICES", "0")],
+            "ROCR_VISIBLE_DEVICES, HIP_VISIBLE_DEVICES",
+        ),
+        (&[("CUDA_VISIBLE_DEVICES", "1")], "CUDA_VISIBLE_DEVICES"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_carbon-run"))
+            .args(["--no-csv", "-q", "--json", "-", "--sysroot"])
+            .arg(tree.root())
+            .args(["--", "sleep", "0.3"])
+            .envs(variables.iter().copied())
+            .output()?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let [other, mine] = [&report["gpus"][0], &report["gpus"][1]];
+        assert_eq!(
+            (&other["allocated"], &mine["allocated"]),
+            (&0.0.into(), &1.0.into()),
+            "{by}"
+        );
+        assert_eq!(
+            (&other["allocated_by"], &mine["allocated_by"]),
+            (&by.into(), &by.into())
+        );
+        assert_eq!(mine["uuid"], "GPU-18070f6e5d4c3b2a");
+        let uj = |name: &str, line: &str| {
+            let domains = report["domains"].as_array().into_iter().flatten();
+            let mut named = domains.filter(|domain| domain["name"] == name);
+            named.next().and_then(|domain| domain[line].as_u64())
+        };
+        assert_eq!(uj("gpu-amd-0", "job_idle_uj"), Some(0), "{by}");
+        assert!(uj("gpu-amd-1", "job_idle_uj") > Some(0), "{by}");
+    }
     Ok(())
 }

@@ -113,7 +113,7 @@ impl Drm {
                 vendor,
                 index,
                 minor: Some(card.number),
-                uuid: None,
+                uuid: card.uuid.clone(),
                 name: card.name.clone(),
                 pci: card.pci.clone(),
                 driver: Some(card.driver.name().to_owned()),

@@ -1,50 +1,271 @@
-//! Which GPUs are the job's, from what Slurm, CUDA and container runtimes say in the environment.
+//! Which GPUs are the job's, from what Slurm, the vendors' runtimes and container runtimes say in the environment.
+//!
+//! Each vendor's variables are about its own devices, and count those alone. Slurm's are of its step or job; its numbers are
+//! the kernel's, and stay so where a device cgroup hides the other devices (srun manual page, `SLURM_STEP_GPUS`); so are a container
+//! runtime's. Slurm numbers the devices of all vendors in one row, in the order of a file of its own (gres.conf), so that on a
+//! machine of several vendors its numbers name nothing; there it also sets the vendors' own variables, and those count.
 
-use super::recording::Gpu;
+use super::recording::{Gpu, GpuVendor, Note};
 use super::units::Share;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The variables, most telling first. Slurm's are of its step or job; its numbers are the kernel's, and stay so where a
-/// device cgroup hides the other devices (srun manual page, `SLURM_STEP_GPUS`); so are a container runtime's. CUDA's count
-/// the devices that are seen.
-pub const VARIABLES: [&str; 4] = [
+const SLURM: [&str; 2] = ["SLURM_STEP_GPUS", "SLURM_JOB_GPUS"];
+const CUDA: &str = "CUDA_VISIBLE_DEVICES";
+const CUDA_ORDER: &str = "CUDA_DEVICE_ORDER";
+const CONTAINER: &str = "NVIDIA_VISIBLE_DEVICES";
+const ROCR: &str = "ROCR_VISIBLE_DEVICES";
+const HIP: &str = "HIP_VISIBLE_DEVICES";
+const OPENCL: &str = "GPU_DEVICE_ORDINAL";
+const LEVEL_ZERO: &str = "ZE_AFFINITY_MASK";
+const HIERARCHY: &str = "ZE_FLAT_DEVICE_HIERARCHY";
+
+/// The variables that are read.
+pub const VARIABLES: [&str; 10] = [
     "SLURM_STEP_GPUS",
     "SLURM_JOB_GPUS",
-    "CUDA_VISIBLE_DEVICES",
-    "NVIDIA_VISIBLE_DEVICES",
+    CUDA,
+    CUDA_ORDER,
+    CONTAINER,
+    ROCR,
+    HIP,
+    OPENCL,
+    LEVEL_ZERO,
+    HIERARCHY,
 ];
 
-/// Marks what is the job's, and says which variable told; `None`: none did, and nothing is marked.
-pub fn allocate(devices: &mut [Gpu], variables: &BTreeMap<String, String>) -> Option<String> {
-    let (name, value) = VARIABLES
-        .iter()
-        .find_map(|name| Some((*name, variables.get(*name)?.trim())))?;
-    if name == "NVIDIA_VISIBLE_DEVICES" && matches!(value, "" | "void" | "all") {
-        // The container runtime leaves everything as it is; and images say `all` (NVIDIA's base images do), which sets
-        // nothing apart for anybody.
-        return None;
-    }
-    let kernels = name != "CUDA_VISIBLE_DEVICES";
-    let words: Vec<&str> = value.split(',').map(str::trim).collect();
-    let mut found: Vec<Found> = Vec::new();
-    for word in &words {
-        match find(devices, word, kernels) {
-            Some(all) => found.extend(all),
-            // CUDA takes what stands before the first word that names nothing (CUDA C++ Programming Guide, CUDA
-            // Environment Variables).
-            None if name == "CUDA_VISIBLE_DEVICES" => break,
-            None => {}
+/// What the environment says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Allocation {
+    /// Which variables told, joined by commas; `None`: none did, and nothing is marked.
+    pub by: Option<String>,
+    /// What a variable says that nobody here can make out. Those devices are not marked.
+    pub notes: Vec<Note>,
+}
+
+/// A vendor's part of it.
+struct Said {
+    by: Vec<&'static str>,
+    found: Vec<Found>,
+}
+
+enum Found {
+    Whole(usize),
+    Slice(usize, usize),
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// As the kernel does.
+    Kernel,
+    /// Devices that are seen, from 0.
+    Seen,
+}
+
+/// Marks what is the job's.
+pub fn allocate(devices: &mut [Gpu], variables: &BTreeMap<String, String>) -> Allocation {
+    let vendors: BTreeSet<GpuVendor> = devices.iter().map(|gpu| gpu.vendor).collect();
+    let mut allocation = Allocation::default();
+    let slurm = SLURM
+        .into_iter()
+        .find_map(|name| Some((name, variables.get(name)?.trim())));
+    let mut by: Vec<&str> = Vec::new();
+    for vendor in &vendors {
+        let among: Vec<usize> = (0..devices.len())
+            .filter(|at| devices.get(*at).is_some_and(|gpu| gpu.vendor == *vendor))
+            .collect();
+        let said = match (slurm, vendor) {
+            (Some((name, value)), _) if vendors.len() == 1 => Ok(Some(Said {
+                by: vec![name],
+                found: numbered_by_the_kernel(devices, &among, value),
+            })),
+            (_, GpuVendor::Nvidia) => nvidia(devices, &among, variables),
+            (_, GpuVendor::Amd) => Ok(amd(
+                devices,
+                &among,
+                variables,
+                vendors.contains(&GpuVendor::Nvidia),
+            )),
+            (_, GpuVendor::Intel) => intel(&among, variables),
+        };
+        match said {
+            Ok(Some(said)) => {
+                mark(devices, &among, &said.found);
+                by.extend(said.by);
+            }
+            Ok(None) => {}
+            Err(note) => allocation.notes.push(note),
         }
     }
-    if kernels && found.is_empty() && words.len() == devices.len() {
-        // A device cgroup or a container hides the others and counts anew: all that is seen is allocated.
-        found.extend((0..devices.len()).map(Found::Whole));
+    if let Some((name, _)) = slurm
+        && vendors.len() > 1
+        && by.is_empty()
+    {
+        allocation.notes.push(unknown(
+            name,
+            "counts the GPUs of several vendors in an order that only Slurm knows",
+            "set the vendors' own variables, as `CUDA_VISIBLE_DEVICES` and `ROCR_VISIBLE_DEVICES`",
+        ));
     }
-    for gpu in &mut *devices {
-        gpu.allocated = Some(Share::NONE);
+    allocation.by = (!by.is_empty()).then(|| by.join(", "));
+    allocation
+}
+
+fn unknown(variable: &str, why: &str, remedy: &str) -> Note {
+    Note {
+        code: "gpu-order-unknown".to_owned(),
+        message: format!("`{variable}` {why}, so which GPUs are the job's is not known"),
+        hint: Some(remedy.to_owned()),
+        degrades: false,
+    }
+}
+
+fn words(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim)
+}
+
+/// Slurm's and the container runtime's.
+fn numbered_by_the_kernel(devices: &[Gpu], among: &[usize], value: &str) -> Vec<Found> {
+    let found: Vec<Found> = words(value)
+        .filter_map(|word| find(devices, among, word, Counted::Kernel))
+        .collect();
+    if found.is_empty() && !matches!(value, "" | "none") && words(value).count() == among.len() {
+        // A device cgroup or a container hides the others and counts anew: all that is seen is allocated.
+        return among.iter().copied().map(Found::Whole).collect();
+    }
+    found
+}
+
+fn nvidia(
+    devices: &[Gpu],
+    among: &[usize],
+    variables: &BTreeMap<String, String>,
+) -> Result<Option<Said>, Note> {
+    if let Some(value) = variables.get(CUDA) {
+        let found = cuda(devices, among, value, variables)?;
+        return Ok(Some(Said {
+            by: vec![CUDA],
+            found,
+        }));
+    }
+    let Some(value) = variables.get(CONTAINER).map(|value| value.trim()) else {
+        return Ok(None);
+    };
+    if matches!(value, "" | "void" | "all") {
+        // The container runtime leaves everything as it is; and images say `all` (NVIDIA's base images do), which sets
+        // nothing apart for anybody.
+        return Ok(None);
+    }
+    Ok(Some(Said {
+        by: vec![CONTAINER],
+        found: numbered_by_the_kernel(devices, among, value),
+    }))
+}
+
+/// CUDA takes what stands before the first word that names nothing, and counts the fastest first unless it is told to count
+/// by PCI address, as NVML does (CUDA C++ Programming Guide, CUDA Environment Variables). Among devices of one name that is the
+/// same.
+fn cuda(
+    devices: &[Gpu],
+    among: &[usize],
+    value: &str,
+    variables: &BTreeMap<String, String>,
+) -> Result<Vec<Found>, Note> {
+    let found: Vec<Found> = words(value)
+        .map_while(|word| find(devices, among, word, Counted::Seen))
+        .collect();
+    let names: BTreeSet<Option<&str>> = among
+        .iter()
+        .filter_map(|at| devices.get(*at))
+        .map(|gpu| gpu.name.as_deref())
+        .collect();
+    let by_address = variables
+        .get(CUDA_ORDER)
+        .is_some_and(|order| order.trim() == "PCI_BUS_ID");
+    let numbered = words(value)
+        .take(found.len())
+        .any(|word| word.starts_with(|first: char| first.is_ascii_digit()));
+    let all = found.len() == among.len() && found.iter().all(|found| matches!(found, Found::Whole(_)));
+    if numbered && names.len() > 1 && !by_address && !all {
+        return Err(unknown(
+            CUDA,
+            "counts GPUs that are not alike, the fastest first",
+            "set `CUDA_DEVICE_ORDER=PCI_BUS_ID`, or name them by their UUIDs",
+        ));
+    }
+    Ok(found)
+}
+
+/// ROCm's runtime leaves some; HIP, which takes CUDA's variable for its own, and OpenCL count those that are left (ROCm
+/// documentation, GPU isolation techniques). It counts them in the order of the kernel's nodes, which is that of the PCI addresses.
+fn amd(
+    devices: &[Gpu],
+    among: &[usize],
+    variables: &BTreeMap<String, String>,
+    beside_nvidia: bool,
+) -> Option<Said> {
+    let names: [&[&'static str]; 2] = if beside_nvidia {
+        [&[ROCR], &[HIP, OPENCL]]
+    } else {
+        [&[ROCR], &[HIP, CUDA, OPENCL]]
+    };
+    let mut left: Vec<usize> = among.to_vec();
+    let mut by = Vec::new();
+    for names in names {
+        let Some((name, value)) = names.iter().find_map(|name| Some((*name, variables.get(*name)?))) else {
+            continue;
+        };
+        left = words(value)
+            .map_while(|word| match word.parse::<usize>() {
+                Ok(number) => left.get(number).copied(),
+                Err(_) => by_uuid(devices, &left, word),
+            })
+            .collect();
+        by.push(name);
+    }
+    (!by.is_empty()).then(|| Said {
+        by,
+        found: left.into_iter().map(Found::Whole).collect(),
+    })
+}
+
+/// Level Zero counts cards, or the stacks of cards, which have no meters of their own here (Level Zero specification, Affinity Mask
+/// and Device Hierarchy). On cards of one stack that is the same; a part of a card is taken for the card.
+fn intel(among: &[usize], variables: &BTreeMap<String, String>) -> Result<Option<Said>, Note> {
+    let Some(mask) = variables.get(LEVEL_ZERO).filter(|mask| !mask.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let numbers: BTreeSet<usize> = words(mask)
+        .filter_map(|word| word.split('.').next()?.parse().ok())
+        .collect();
+    let cards = variables
+        .get(HIERARCHY)
+        .is_some_and(|order| order.trim() == "COMPOSITE");
+    if !cards && numbers.iter().any(|number| *number >= among.len()) {
+        return Err(unknown(
+            LEVEL_ZERO,
+            "counts the stacks of GPUs",
+            "set `ZE_FLAT_DEVICE_HIERARCHY=COMPOSITE`, and name cards",
+        ));
+    }
+    let found = numbers
+        .into_iter()
+        .filter_map(|number| among.get(number).copied().map(Found::Whole))
+        .collect();
+    Ok(Some(Said {
+        by: vec![LEVEL_ZERO],
+        found,
+    }))
+}
+
+fn mark(devices: &mut [Gpu], among: &[usize], found: &[Found]) {
+    for at in among {
+        if let Some(gpu) = devices.get_mut(*at) {
+            gpu.allocated = Some(Share::NONE);
+        }
     }
     for found in found {
-        match found {
+        match *found {
             Found::Whole(at) => {
                 if let Some(gpu) = devices.get_mut(at) {
                     gpu.allocated = Some(Share::ALL);
@@ -69,52 +290,47 @@ pub fn allocate(devices: &mut [Gpu], variables: &BTreeMap<String, String>) -> Op
             gpu.allocated = Some(Share::of(u64::from(mine.min(of)), u64::from(of)));
         }
     }
-    Some(name.to_owned())
 }
 
-enum Found {
-    Whole(usize),
-    Slice(usize, usize),
-}
-
-fn find(devices: &[Gpu], word: &str, kernels: bool) -> Option<Vec<Found>> {
-    if word == "none" {
-        return Some(Vec::new());
-    }
+fn find(devices: &[Gpu], among: &[usize], word: &str, counted: Counted) -> Option<Found> {
+    let of = |so: &dyn Fn(&Gpu) -> bool| among.iter().copied().find(|at| devices.get(*at).is_some_and(so));
     if let Ok(number) = word.parse::<u32>() {
-        let by = |gpu: &Gpu| {
-            if kernels {
-                gpu.minor.unwrap_or(gpu.index) == number
-            } else {
-                gpu.index == number
-            }
-        };
-        return devices.iter().position(by).map(|at| vec![Found::Whole(at)]);
+        return of(&|gpu| {
+            number
+                == match counted {
+                    Counted::Kernel => gpu.minor.unwrap_or(gpu.index),
+                    Counted::Seen => gpu.index,
+                }
+        })
+        .map(Found::Whole);
     }
     // `0:1` is the container runtime's and CUDA's second partition of the first device.
     if let Some((gpu, slice)) = word.split_once(':')
         && let (Ok(gpu), Ok(slice)) = (gpu.parse::<u32>(), slice.parse::<usize>())
     {
-        let at = devices.iter().position(|device| device.index == gpu)?;
+        let at = of(&|device| device.index == gpu)?;
         devices.get(at)?.slices.get(slice)?;
-        return Some(vec![Found::Slice(at, slice)]);
+        return Some(Found::Slice(at, slice));
     }
     if word.starts_with("MIG-") {
-        return devices.iter().enumerate().find_map(|(at, gpu)| {
-            let slice = gpu
-                .slices
-                .iter()
-                .position(|slice| named(slice.uuid.as_deref(), word))?;
-            Some(vec![Found::Slice(at, slice)])
+        return among.iter().find_map(|at| {
+            let mut slices = devices.get(*at)?.slices.iter();
+            let slice = slices.position(|slice| named(slice.uuid.as_deref(), word))?;
+            Some(Found::Slice(*at, slice))
         });
     }
-    // As many letters as make it unique are enough.
-    let mut all = devices
-        .iter()
-        .enumerate()
-        .filter(|(_, gpu)| named(gpu.uuid.as_deref(), word));
+    by_uuid(devices, among, word).map(Found::Whole)
+}
+
+/// As many letters as make it unique are enough.
+fn by_uuid(devices: &[Gpu], among: &[usize], word: &str) -> Option<usize> {
+    let mut all = among.iter().copied().filter(|at| {
+        devices
+            .get(*at)
+            .is_some_and(|gpu| named(gpu.uuid.as_deref(), word))
+    });
     match (all.next(), all.next()) {
-        (Some((at, _)), None) => Some(vec![Found::Whole(at)]),
+        (Some(at), None) => Some(at),
         _ => None,
     }
 }
@@ -124,100 +340,5 @@ fn named(uuid: Option<&str>, word: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::recording::{GpuSlice, GpuVendor};
-
-    fn devices() -> Vec<Gpu> {
-        let gpu = |index: u32, minor: u32, uuid: &str| Gpu {
-            domain: None,
-            vendor: GpuVendor::Nvidia,
-            index,
-            minor: Some(minor),
-            uuid: Some(uuid.to_owned()),
-            name: None,
-            pci: None,
-            driver: None,
-            slices: Vec::new(),
-            allocated: None,
-            idle: Default::default(),
-        };
-        let mut devices = vec![
-            gpu(0, 4, "GPU-aaaa1111"),
-            gpu(1, 5, "GPU-aaaa2222"),
-            gpu(2, 6, "GPU-bbbb"),
-        ];
-        devices[2].slices = [3, 4]
-            .iter()
-            .enumerate()
-            .map(|(at, slices)| GpuSlice {
-                uuid: Some(format!("MIG-{at}")),
-                slices: *slices,
-                of: 7,
-                allocated: false,
-            })
-            .collect();
-        devices
-    }
-
-    fn under(variable: &str, value: &str) -> Option<Vec<f64>> {
-        let mut devices = devices();
-        let variables = BTreeMap::from([(variable.to_owned(), value.to_owned())]);
-        allocate(&mut devices, &variables)?;
-        Some(devices.iter().map(|gpu| gpu.allocated.unwrap().get()).collect())
-    }
-
-    #[test]
-    fn cuda_counts_the_devices_it_sees_and_stops_at_what_it_does_not_know() {
-        let cuda = |value| under("CUDA_VISIBLE_DEVICES", value).unwrap();
-        assert_eq!(cuda("1"), [0.0, 1.0, 0.0]);
-        assert_eq!(cuda("1,0"), [1.0, 1.0, 0.0]);
-        assert_eq!(cuda("1,-1,0"), [0.0, 1.0, 0.0]);
-        assert_eq!(cuda("NoDevFiles"), [0.0, 0.0, 0.0]);
-        assert_eq!(cuda(""), [0.0, 0.0, 0.0]);
-    }
-
-    #[test]
-    fn a_uuid_may_be_cut_as_long_as_it_is_unique() {
-        let cuda = |value| under("CUDA_VISIBLE_DEVICES", value).unwrap();
-        assert_eq!(cuda("GPU-aaaa2"), [0.0, 1.0, 0.0]);
-        assert_eq!(cuda("GPU-aaaa"), [0.0, 0.0, 0.0]);
-    }
-
-    #[test]
-    fn a_partition_is_the_part_of_the_device_that_it_is() {
-        let by_uuid = under("CUDA_VISIBLE_DEVICES", "MIG-1").unwrap();
-        assert!((by_uuid[2] - 4.0 / 7.0).abs() < 1e-9);
-        let by_number = under("NVIDIA_VISIBLE_DEVICES", "2:0").unwrap();
-        assert!((by_number[2] - 3.0 / 7.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn slurms_numbers_are_the_kernels_and_come_before_cudas() {
-        assert_eq!(under("SLURM_JOB_GPUS", "5,6").unwrap(), [0.0, 1.0, 1.0]);
-        let mut devices = devices();
-        let variables = BTreeMap::from([
-            ("SLURM_JOB_GPUS".to_owned(), "6".to_owned()),
-            ("CUDA_VISIBLE_DEVICES".to_owned(), "0".to_owned()),
-        ]);
-        assert_eq!(
-            allocate(&mut devices, &variables).as_deref(),
-            Some("SLURM_JOB_GPUS")
-        );
-        assert_eq!(devices[2].allocated, Some(Share::ALL));
-        assert_eq!(devices[0].allocated, Some(Share::NONE));
-    }
-
-    #[test]
-    fn slurms_numbers_behind_a_device_cgroup_mean_all_that_is_seen() {
-        assert_eq!(under("SLURM_JOB_GPUS", "0,1,2").unwrap(), [1.0, 1.0, 1.0]);
-    }
-
-    #[test]
-    fn a_container_says_some_or_none_and_all_is_nothing_set_apart() {
-        assert_eq!(under("NVIDIA_VISIBLE_DEVICES", "all"), None);
-        assert_eq!(under("NVIDIA_VISIBLE_DEVICES", "none").unwrap(), [0.0, 0.0, 0.0]);
-        assert_eq!(under("NVIDIA_VISIBLE_DEVICES", "void"), None);
-        assert_eq!(under("PATH", "0"), None);
-    }
-}
+#[path = "gpu_allocation_tests.rs"]
+mod tests;

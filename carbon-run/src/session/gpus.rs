@@ -7,14 +7,14 @@ use crate::model::gpu_allocation::{VARIABLES, allocate};
 use crate::model::recording::{GpuLook, Gpus, Note};
 use crate::model::units::{Moment, Watts};
 
-/// What the head says of them. `before` is the number of domains of the meters before these; `idle` is what was stated:
+/// What the head says of them, and what could not be made out. `before` is the number of domains of the meters before these; `idle` is what was stated:
 /// watts per GPU in the devices' order.
 pub(super) fn facts(
     meters: &[Box<dyn Meter>],
     before: usize,
     absent: Option<String>,
     idle: &[Watts],
-) -> Gpus {
+) -> (Gpus, Vec<Note>) {
     let mut devices = Vec::new();
     let mut offset = before;
     for meter in meters {
@@ -25,14 +25,14 @@ pub(super) fn facts(
         offset += meter.domains().len();
     }
     let variables = host::gpu_variables(std::env::vars_os(), &VARIABLES);
-    let allocated_by = allocate(&mut devices, &variables);
+    let allocation = allocate(&mut devices, &variables);
     let mut gpus = Gpus {
         devices,
         absent,
-        allocated_by,
+        allocated_by: allocation.by,
     };
     gpus.state_idle(idle);
-    gpus
+    (gpus, allocation.notes)
 }
 
 /// A stated idle power that does not fit the devices.

@@ -103,7 +103,7 @@ pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
     let opened = sheltered(|| meter::open(&settings.sysroot, &groups));
     let graphics = sheltered(|| meter::open_gpus(&settings.sysroot, settings.nvml_library.as_deref()));
     let mut domains = opened.domains();
-    let gpus = gpus::facts(
+    let (gpus, unclear) = gpus::facts(
         &graphics.meters,
         domains.len(),
         graphics.absent,
@@ -116,6 +116,7 @@ pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
         .chain(&opened.notes)
         .chain(&graphics.notes)
         .cloned()
+        .chain(unclear)
         .chain(gpus::misfit(&gpus, &settings.gpu_idle_power))
         .collect();
 

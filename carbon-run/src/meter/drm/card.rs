@@ -58,6 +58,8 @@ pub(super) struct Card {
     pub(super) pci: Option<String>,
     /// What the board says of itself, else its PCI numbers.
     pub(super) name: Option<String>,
+    /// `GPU-` and the sixteen digits of amdgpu's `unique_id`, as ROCm's runtime names it; consumer cards have none.
+    pub(super) uuid: Option<String>,
     /// `/sys/class/drm/cardN/device`.
     pub(super) dir: PathBuf,
     /// The device's own sensors; not those of a tile of it.
@@ -124,9 +126,14 @@ fn card(class: &Path, number: u32) -> Option<Card> {
         .ok()
         .filter(|name| !name.is_empty())
         .or_else(|| numbers.map(|numbers| format!("PCI {}", numbers.to_lowercase())));
+    let uuid = file::text(&dir.join("unique_id"))
+        .ok()
+        .filter(|id| !id.is_empty())
+        .map(|id| format!("GPU-{id}"));
     Some(Card {
         number,
         render,
+        uuid,
         driver,
         pci,
         name,

@@ -48,9 +48,9 @@ impl GpuBooks {
             gpu: gpu.clone(),
             ownership: Ownership {
                 allocated: gpu.allocated,
-                stated: gpus.allocated_by.is_some(),
+                stated: gpu.allocated.is_some(),
             },
-            allocated_by: gpus.allocated_by.clone(),
+            allocated_by: gpu.allocated.and(gpus.allocated_by.as_ref()).cloned(),
             window: Window::default(),
             energy: MicroJoules::ZERO,
             elapsed: Duration::ZERO,
