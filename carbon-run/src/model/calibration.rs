@@ -89,7 +89,7 @@ pub fn fit(then: &Conditions, now: &Conditions) -> Fit {
         return Fit::Other(format!("with {cpus} CPUs online"));
     }
     let mut changed = Vec::new();
-    if series(&then.kernel) != series(&now.kernel) {
+    if series(then.kernel.as_deref()) != series(now.kernel.as_deref()) {
         changed.push(format!("another kernel ({})", said(&then.kernel)));
     }
     if then.governor != now.governor {
@@ -103,8 +103,8 @@ pub fn fit(then: &Conditions, now: &Conditions) -> Fit {
 }
 
 /// `6.12` of `6.12.48-1-amd64`: a security update is no other kernel.
-fn series(release: &Option<String>) -> Option<String> {
-    let mut numbers = release.as_deref()?.split(['.', '-']);
+pub(super) fn series(release: Option<&str>) -> Option<String> {
+    let mut numbers = release?.split(['.', '-']);
     Some(format!("{}.{}", numbers.next()?, numbers.next().unwrap_or("0")))
 }
 

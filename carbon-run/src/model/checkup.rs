@@ -44,6 +44,9 @@ pub struct Checkup {
 pub struct IdleCheck {
     /// The domain: `package-0`.
     pub name: String,
+    /// Of a GPU: `resident`, with a context on it that does nothing, or `deep`, with none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
     /// How it is known: `given`, `calibrated`, `learned`, `unknown`.
     pub basis: &'static str,
     /// Watts; `None` where nothing is known.

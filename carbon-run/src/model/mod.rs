@@ -13,6 +13,7 @@ pub mod cpu_table;
 pub mod design_power;
 pub mod estimate;
 pub mod gpu_allocation;
+pub mod gpu_calibration;
 pub mod gpu_share;
 pub mod integral;
 pub mod intensity;

@@ -1,5 +1,9 @@
 //! What every output sees. Built only by [`super::assemble`].
 
+mod calibrated;
+
+pub use calibrated::{Calibrated, GpuOutcome};
+
 use super::recording::{
     AccountingFacts, Arg, DomainKind, Exit, Gpu, Host, IdlePolicy, Note, Origin, ProcessUse, Ranged,
     Survivor, Unlisted,
@@ -138,8 +142,10 @@ pub struct GpuReport {
     pub allocated_by: Option<String>,
     /// The policy behind the job's part of its baseline.
     pub idle_policy: IdlePolicy,
-    /// The least power that is known of it with no context on it: stated, or seen.
+    /// The least power that is known of it with no context on it: stated, calibrated, or seen.
     pub deep_idle: Option<Watts>,
+    /// How that was measured, where it was by `carbon-run calibrate`.
+    pub deep_found: Option<FoundIdle>,
 }
 
 /// A domain's books over the run.
@@ -172,7 +178,7 @@ pub struct DomainReport {
 /// Where the baseline power of a domain came from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub enum IdlePower {
-    /// `--idle-power`.
+    /// `--idle-power`, `--gpu-idle-power`.
     Given(Watts),
     /// By measurement, on this host or in this run.
     Found(FoundIdle),

@@ -178,6 +178,7 @@ mod tests {
                     curve: Vec::new(),
                 },
             ],
+            gpus: Vec::new(),
         }
     }
 

@@ -80,10 +80,25 @@ fn idle_power(text: &mut String, checks: &[IdleCheck]) {
             _ => "not known, so that ranges cover every possible one".to_owned(),
         };
         let title = if number == 0 { "Idle power" } else { "" };
-        entry(text, title, &format!("{}: {said}", harmless(&check.name)));
+        let state = match check.state {
+            Some("deep") => " without a context",
+            Some(_) => " with an idle context",
+            None => "",
+        };
+        entry(text, title, &format!("{}{state}: {said}", harmless(&check.name)));
     }
-    if checks.iter().any(|check| check.watts.is_none()) {
+    let unknown = |of_gpus: bool| {
+        let mut unknown = checks.iter().filter(|check| check.watts.is_none());
+        unknown.any(|check| check.state.is_some() == of_gpus)
+    };
+    if unknown(false) {
         hint(text, "`carbon-run calibrate` measures it, on a quiet machine");
+    }
+    if unknown(true) {
+        hint(
+            text,
+            "`carbon-run calibrate` measures a GPU's, while a context is held that does nothing",
+        );
     }
 }
 
@@ -176,6 +191,7 @@ mod tests {
             idle_power: vec![
                 IdleCheck {
                     name: "package-0".to_owned(),
+                    state: None,
                     basis: "calibrated",
                     watts: Some(38.25),
                     spread_watts: Some(1.9),
@@ -183,10 +199,27 @@ mod tests {
                 },
                 IdleCheck {
                     name: "dram-0".to_owned(),
+                    state: None,
                     basis: "unknown",
                     watts: None,
                     spread_watts: None,
                     as_of_unix_ns: None,
+                },
+                IdleCheck {
+                    name: "gpu-0".to_owned(),
+                    state: Some("resident"),
+                    basis: "unknown",
+                    watts: None,
+                    spread_watts: None,
+                    as_of_unix_ns: None,
+                },
+                IdleCheck {
+                    name: "gpu-0".to_owned(),
+                    state: Some("deep"),
+                    basis: "calibrated",
+                    watts: Some(77.0),
+                    spread_watts: Some(4.7),
+                    as_of_unix_ns: Some(1_760_000_000_000_000_000),
                 },
             ],
             cpu_model: None,

@@ -1,13 +1,15 @@
 //! A look at what this machine lets us measure, by the same code that measures.
 
-use super::prepare;
+use super::{gpus, prepare};
 use crate::accounting;
 use crate::host::{self, HostError, Topology};
+use crate::launch::sheltered;
 use crate::meter::{self, drm, nvml, powercap};
-use crate::model::assemble::idle_before;
+use crate::model::assemble::{gpu_idle_before, idle_before};
 use crate::model::checkup::{Check, Checkup, IdleCheck, SCHEMA};
 use crate::model::places::UnknownPlace;
 use crate::model::recording::{AccountingFacts, Backend, CpuGroup, Domain, DomainSource, Head, Host, Place};
+use crate::model::report::IdlePower;
 use crate::model::tables::{TableError, Tables};
 use crate::model::units::Watts;
 use crate::settings::Settings;
@@ -69,7 +71,7 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
         accounting: Backend::ALL
             .map(|backend| rung(backend, &topology.groups, &topology.siblings))
             .into(),
-        gpus: gpus(settings),
+        gpus: devices(settings),
         meters: meters(settings, &topology.groups),
         idle_power: idle_power(settings, place, &host, &topology, opened.domains()),
         cpu_model,
@@ -102,8 +104,16 @@ fn idle_power(
     place: Place,
     host: &Host,
     topology: &Topology,
-    domains: Vec<Domain>,
+    mut domains: Vec<Domain>,
 ) -> Vec<IdleCheck> {
+    let graphics = sheltered(|| meter::open_gpus(&settings.sysroot, settings.nvml_library.as_deref()));
+    let (devices, _) = gpus::facts(
+        &graphics.meters,
+        domains.len(),
+        graphics.absent,
+        &settings.gpu_idle_power,
+    );
+    domains.extend(graphics.meters.iter().flat_map(|meter| meter.domains().to_vec()));
     let head = Head {
         schema: String::new(),
         carbon_run_version: String::new(),
@@ -117,24 +127,39 @@ fn idle_power(
             declined: Vec::new(),
         },
         groups: topology.groups.clone(),
-        gpus: None,
+        gpus: Some(devices),
         power: prepare::known_power(settings, &domains, host),
         choices: prepare::choices(settings, place, host),
         host: host.clone(),
         domains,
         notes: Vec::new(),
     };
-    let known = head.domains.iter().zip(idle_before(&head));
-    known
-        .filter(|(domain, _)| domain.summed)
-        .map(|(domain, idle)| IdleCheck {
-            name: domain.name.clone(),
-            basis: idle.basis(),
-            watts: idle.watts().map(Watts::get),
-            spread_watts: idle.spread().map(Watts::get),
-            as_of_unix_ns: idle.found().map(|found| found.as_of_unix_ns),
-        })
-        .collect()
+    let mut checks = Vec::new();
+    for (at, (domain, idle)) in head.domains.iter().zip(idle_before(&head)).enumerate() {
+        if !domain.summed {
+            continue;
+        }
+        let devices = head.gpus.iter().flat_map(|gpus| &gpus.devices);
+        let gpu = devices.into_iter().find(|gpu| gpu.domain == Some(at));
+        checks.push(idle_check(&domain.name, gpu.map(|_| "resident"), idle));
+        // A run finds out by itself what a device draws with nobody on it.
+        let deep = gpu.map(|gpu| gpu_idle_before(gpu, &head).deep);
+        if let Some(deep) = deep.filter(|deep| deep.watts().is_some()) {
+            checks.push(idle_check(&domain.name, Some("deep"), deep));
+        }
+    }
+    checks
+}
+
+fn idle_check(name: &str, state: Option<&'static str>, idle: IdlePower) -> IdleCheck {
+    IdleCheck {
+        name: name.to_owned(),
+        state,
+        basis: idle.basis(),
+        watts: idle.watts().map(Watts::get),
+        spread_watts: idle.spread().map(Watts::get),
+        as_of_unix_ns: idle.found().map(|found| found.as_of_unix_ns),
+    }
 }
 
 fn rung(backend: Backend, groups: &[CpuGroup], siblings: &[Option<u32>]) -> Check {
@@ -207,7 +232,7 @@ fn zones(settings: &Settings) -> Vec<Check> {
     }
 }
 
-fn gpus(settings: &Settings) -> Vec<Check> {
+fn devices(settings: &Settings) -> Vec<Check> {
     nvml::survey(&settings.sysroot, settings.nvml_library.as_deref())
         .into_iter()
         .map(|device| Check {

@@ -3,6 +3,7 @@
 use super::clocks;
 use crate::host;
 use crate::model::calibration::{Fit, fit, learn};
+use crate::model::gpu_calibration::{gathered, merged};
 use crate::model::recording::{Calibration, Conditions, KnownPower, Learned};
 use crate::model::report::{QuietPower, RunReport};
 use crate::settings::{Key, Origin, Settings};
@@ -62,13 +63,20 @@ impl PowerStore {
 
     /// What there is for these circumstances. A file that cannot be read or is no file of ours is as good as none.
     pub(super) fn known(&self, conditions: Conditions) -> KnownPower {
-        let calibrations = self.all::<Calibration>("calibration");
+        let calibrations: Vec<Calibration> = self.all("calibration").collect();
         let worth = |one: &Calibration| match fit(&one.conditions, &conditions) {
-            Fit::Same => 2,
-            Fit::Changed(_) => 1,
-            Fit::Other(_) => 0,
+            // Of somebody who could read no meter of the CPUs: it says nothing against what somebody else measured.
+            _ if one.domains.is_empty() => 0,
+            Fit::Same => 3,
+            Fit::Changed(_) => 2,
+            Fit::Other(_) => 1,
         };
-        let calibration = calibrations.max_by_key(|one| (worth(one), one.at_unix_ns));
+        let here = |one: &&Calibration| one.conditions.sysroot == conditions.sysroot;
+        let gpus = gathered(calibrations.iter().filter(here).flat_map(|one| &one.gpus));
+        let calibration = calibrations
+            .into_iter()
+            .max_by_key(|one| (worth(one), one.at_unix_ns))
+            .map(|one| Calibration { gpus, ..one });
         let learned = self
             .all::<Learned>("lowest-power")
             .find(|one| fit(&one.conditions, &conditions) == Fit::Same);
@@ -86,12 +94,14 @@ impl PowerStore {
             .filter_map(move |directory| parse(&read(&directory.join(&name))?))
     }
 
-    /// Puts a calibration in the place of the one before.
+    /// Puts a calibration in the place of the one before, of which what this one did not measure is kept.
     pub(super) fn keep(&self, calibration: &Calibration) -> Result<PathBuf, SinkError> {
         let path = self.calibration();
         // A ^C now waits until the file is whole.
         let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK);
-        let kept = change_file(&path, |_| written(calibration));
+        let kept = change_file(&path, |bytes| {
+            written(&merged(bytes.and_then(parse), calibration))
+        });
         if let Ok(before) = before {
             before.thread_set_mask().unwrap_or_default();
         }
@@ -151,7 +161,7 @@ fn read(path: &Path) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::recording::{CalibratedDomain, DomainKind};
+    use crate::model::recording::{CalibratedDomain, CalibratedGpu, CalibratedPower, DomainKind};
     use crate::model::units::Watts;
 
     fn store(directories: &[&Path]) -> PowerStore {
@@ -174,6 +184,27 @@ mod tests {
                 windows: 10,
                 curve: Vec::new(),
             }],
+            gpus: Vec::new(),
+        }
+    }
+
+    fn of_a_gpu(at_unix_ns: i64, deep: bool) -> Calibration {
+        let power = CalibratedPower {
+            watts: Watts::new(70.0).unwrap(),
+            spread: Watts::new(0.5).unwrap(),
+            windows: 10,
+            at_unix_ns,
+            driver: None,
+        };
+        Calibration {
+            domains: Vec::new(),
+            gpus: vec![CalibratedGpu {
+                device: "GPU-1".to_owned(),
+                name: None,
+                deep: deep.then(|| power.clone()),
+                resident: (!deep).then_some(power),
+            }],
+            ..calibration("6.12", at_unix_ns)
         }
     }
 
@@ -207,6 +238,40 @@ mod tests {
         store(&[own.path()]).keep(&calibration("5.15", 2)).unwrap();
         let found = |kernel: &str| both.known(here(kernel)).calibration.unwrap().at_unix_ns;
         assert_eq!((found("6.12"), found("5.15"), found("4.19")), (1, 2, 2));
+    }
+
+    #[test]
+    fn gpus_of_all_directories_are_known_and_a_newer_file_without_cpus_hides_no_cpus() {
+        let (own, host) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let both = store(&[own.path(), host.path()]);
+        store(&[host.path()]).keep(&calibration("6.12", 1)).unwrap();
+        store(&[host.path()]).keep(&of_a_gpu(2, true)).unwrap();
+        store(&[own.path()]).keep(&of_a_gpu(3, false)).unwrap();
+        let found = both.known(here("6.12")).calibration.unwrap();
+        assert_eq!(
+            (found.at_unix_ns, found.domains.len(), found.gpus.len()),
+            (1, 1, 1)
+        );
+        let at = |power: &Option<CalibratedPower>| power.as_ref().map(|power| power.at_unix_ns);
+        let states: Vec<_> = found
+            .gpus
+            .iter()
+            .map(|gpu| (at(&gpu.deep), at(&gpu.resident)))
+            .collect();
+        assert_eq!(states, [(Some(2), Some(3))]);
+        // With nothing of the CPUs anywhere, the GPUs are known all the same; below another root they are not.
+        let alone = store(&[own.path()]);
+        assert_eq!(alone.known(here("6.12")).calibration, Some(of_a_gpu(3, false)));
+        let elsewhere = Conditions {
+            sysroot: Some("/play".to_owned()),
+            ..here("6.12")
+        };
+        assert!(
+            alone
+                .known(elsewhere)
+                .calibration
+                .is_some_and(|one| one.gpus.is_empty())
+        );
     }
 
     #[test]

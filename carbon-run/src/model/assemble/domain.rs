@@ -81,7 +81,7 @@ impl DomainBooks {
         head.domains
             .iter()
             .enumerate()
-            .map(|(at, domain)| Self::open(domain, head).with_gpu(at, head.gpus.as_ref()))
+            .map(|(at, domain)| Self::open(domain, head).with_gpu(at, head))
             .collect()
     }
 

@@ -23,7 +23,8 @@ const GPU_STEP: Duration = Duration::from_millis(200);
 
 impl Gauge {
     /// The same of a GPU.
-    pub(super) fn stepping(self) -> Self {
+    #[must_use]
+    pub fn stepping(self) -> Self {
         match self {
             Self::Counter(counter) => Self::Counter(counter.stepping(GPU_STEP)),
             Self::Power(..) => self,

@@ -2,6 +2,7 @@
 //! something to split it by.
 
 use super::gauge::Gauge;
+use super::gpu_idle::GpuIdle;
 use super::note;
 use super::uncertainty::{self, Parts};
 use crate::model::attribution::Books;
@@ -31,8 +32,9 @@ pub(super) struct GpuBooks {
     /// What the last samples said.
     recent: Option<(Use, Share)>,
     idle: IdlePower,
-    /// The least that it was seen to draw with nobody on it.
+    /// The least that it is known to draw with nobody on it, and how that was measured before the run.
     deep: Option<Watts>,
+    deep_found: Option<FoundIdle>,
     /// Whether somebody was on it when the window began.
     occupied: bool,
     /// Baseline so far, and how much of it is only assumed.
@@ -42,7 +44,7 @@ pub(super) struct GpuBooks {
 }
 
 impl GpuBooks {
-    pub(super) fn new(gauge: Gauge, gpu: &Gpu, gpus: &Gpus) -> Self {
+    pub(super) fn new(gauge: Gauge, gpu: &Gpu, gpus: &Gpus, idle: GpuIdle) -> Self {
         Self {
             gauge,
             gpu: gpu.clone(),
@@ -55,8 +57,9 @@ impl GpuBooks {
             energy: MicroJoules::ZERO,
             elapsed: Duration::ZERO,
             recent: None,
-            idle: gpu.idle.resident.map_or(IdlePower::Unknown, IdlePower::Given),
-            deep: gpu.idle.deep,
+            idle: idle.resident,
+            deep: idle.deep.watts(),
+            deep_found: idle.deep.found(),
             occupied: false,
             base: MicroJoules::ZERO,
             assumed: MicroJoules::ZERO,
@@ -120,10 +123,9 @@ impl GpuBooks {
         let base = if !self.window.anybody() {
             if elapsed >= PROOF {
                 let power = Watts::clamped(energy.joules().get() / elapsed.as_secs_f64());
-                self.deep = Some(
-                    self.deep
-                        .map_or(power, |deep| if power < deep { power } else { deep }),
-                );
+                if self.deep.is_none_or(|deep| power < deep) {
+                    (self.deep, self.deep_found) = (Some(power), None);
+                }
             }
             energy
         } else {
@@ -141,7 +143,7 @@ impl GpuBooks {
                 | IdlePower::Lowered { used: power, .. }
                 | IdlePower::Model(power) => drawn(power),
                 IdlePower::Unknown => {
-                    let least = self.deep.map_or(MicroJoules::ZERO, drawn);
+                    let least = self.least().map_or(MicroJoules::ZERO, drawn);
                     let assumed = MicroJoules((energy.0 - least.0) / 2);
                     self.assumed += assumed;
                     least + assumed
@@ -150,6 +152,12 @@ impl GpuBooks {
         };
         self.base += base;
         base
+    }
+
+    /// The least that it can draw with somebody on it, as far as is known.
+    fn least(&self) -> Option<Watts> {
+        let spread = self.deep_found.map_or(Watts::ZERO, |found| found.spread);
+        self.deep.map(|deep| Watts::clamped(deep.get() - spread.get()))
     }
 
     pub(super) fn idle_power(&self) -> IdlePower {
@@ -168,6 +176,7 @@ impl GpuBooks {
             allocated_by: self.allocated_by.clone(),
             idle_policy: self.ownership.policy(wanted),
             deep_idle: self.deep,
+            deep_found: self.deep_found,
         }
     }
 
@@ -197,7 +206,11 @@ impl GpuBooks {
                     "what `{name}` draws with a context that does nothing is not known; the range covers every \
                      possible power"
                 ),
-                hint: Some("give `--gpu-idle-power` (watts per GPU with an idle context on it)".to_owned()),
+                hint: Some(
+                    "`carbon-run calibrate` measures it, while a context is held that does nothing; or give \
+                     `--gpu-idle-power` (watts per GPU with such a context)"
+                        .to_owned(),
+                ),
                 degrades: false,
             });
         }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::recording::{GpuIdlePower, GpuUser, GpuVendor, Whose};
+use crate::model::report::IdleBasis;
 use crate::model::units::Moment;
 
 fn watts(value: f64) -> Watts {
@@ -8,6 +9,13 @@ fn watts(value: f64) -> Watts {
 
 /// A GPU of 100 W with an idle context on it, as somebody states.
 fn books() -> GpuBooks {
+    knowing(GpuIdle {
+        resident: IdlePower::Given(watts(100.0)),
+        deep: IdlePower::Unknown,
+    })
+}
+
+fn knowing(idle: GpuIdle) -> GpuBooks {
     let gpu = Gpu {
         domain: Some(0),
         vendor: GpuVendor::Nvidia,
@@ -19,10 +27,7 @@ fn books() -> GpuBooks {
         driver: None,
         slices: Vec::new(),
         allocated: None,
-        idle: GpuIdlePower {
-            deep: None,
-            resident: Some(watts(100.0)),
-        },
+        idle: GpuIdlePower::default(),
     };
     let gpus = Gpus {
         devices: vec![gpu.clone()],
@@ -31,7 +36,7 @@ fn books() -> GpuBooks {
     };
     let counter =
         crate::model::counter::Counter::new(crate::model::recording::TickSize::MICROJOULE, None, None);
-    GpuBooks::new(Gauge::Counter(counter), &gpu, &gpus)
+    GpuBooks::new(Gauge::Counter(counter), &gpu, &gpus, idle)
 }
 
 fn look(second: u64, held: bool) -> GpuLook {
@@ -101,4 +106,65 @@ fn a_device_that_draws_less_under_a_context_proves_its_idle_power_wrong() {
         found: None,
     };
     assert_eq!(books.idle_power(), lowered);
+}
+
+fn calibrated(power: f64, spread: f64) -> IdlePower {
+    IdlePower::Found(FoundIdle {
+        basis: IdleBasis::Calibrated,
+        power: watts(power),
+        spread: watts(spread),
+        as_of_unix_ns: 7,
+    })
+}
+
+#[test]
+fn a_calibrated_idle_power_that_is_too_high_is_lowered_as_a_stated_one_is() {
+    let idle = calibrated(100.0, 6.0);
+    let mut books = knowing(GpuIdle {
+        resident: idle,
+        deep: IdlePower::Unknown,
+    });
+    let choices = choices();
+    pass(&mut books, &choices, 300, 2, true);
+    assert_eq!(books.idle_power(), idle);
+    pass(&mut books, &choices, 60, 4, true);
+    let lowered = IdlePower::Lowered {
+        given: watts(100.0),
+        used: watts(60.0),
+        found: idle.found(),
+    };
+    assert_eq!(books.idle_power(), lowered);
+}
+
+#[test]
+fn where_only_the_power_without_a_context_was_calibrated_the_bracket_begins_at_its_lower_end() {
+    let mut books = knowing(GpuIdle {
+        resident: IdlePower::Unknown,
+        deep: calibrated(80.0, 10.0),
+    });
+    let choices = choices();
+    let books_of = |books: &mut GpuBooks, at| {
+        let energy = MicroJoules(400_000_000);
+        let made = books.observe(
+            Some((energy, Duration::from_secs(2))),
+            Some(&look(at, true)),
+            &choices,
+        );
+        made.unwrap()
+    };
+    // 200 W, of which anything from 70 W to all is baseline: 135 W, and what is left is the job's.
+    assert_eq!(books_of(&mut books, 2).ledger.job, MicroJoules(130_000_000));
+    let report = books.report(IdlePolicy::Capacity);
+    assert_eq!(
+        (
+            report.deep_idle,
+            report.deep_found.map(|found| found.as_of_unix_ns)
+        ),
+        (Some(watts(80.0)), Some(7))
+    );
+    // What the run itself sees is lower, and as good as seen.
+    pass(&mut books, &choices, 40, 4, false);
+    pass(&mut books, &choices, 40, 6, false);
+    let report = books.report(IdlePolicy::Capacity);
+    assert_eq!((report.deep_idle, report.deep_found), (Some(watts(40.0)), None));
 }

@@ -25,9 +25,9 @@ pub(super) const GPU_PROOF: Duration = Duration::from_secs(2);
 pub(super) const STEPS: Duration = Duration::from_millis(2);
 
 /// A calibrated power moves by this part of it from day to day, with temperature, beside its own spread.
-const CALIBRATED: f64 = 0.06;
+pub(super) const CALIBRATED: f64 = 0.06;
 /// And by this under another kernel or governor: other C-states, other frequencies.
-const CALIBRATED_ELSEWHERE: f64 = 0.25;
+pub(super) const CALIBRATED_ELSEWHERE: f64 = 0.25;
 /// A lowest power moves by this from day to day...
 const LEARNED: f64 = 0.08;
 /// ...and was seen under some load: by this times the idle power for a full load, and for less in proportion to the load to
@@ -205,6 +205,10 @@ pub(super) fn note_of(domain: &Domain, idle: IdlePower) -> Option<Note> {
             let (what, hint) = match found.map(|found| found.basis) {
                 None if domain.kind == DomainKind::Gpu => ("stated", "state a lower `--gpu-idle-power`"),
                 None => ("stated", "state a lower `--idle-power`"),
+                Some(IdleBasis::Calibrated) if domain.kind == DomainKind::Gpu => (
+                    "calibrated",
+                    "`carbon-run calibrate` measures it again, while a context is held that does nothing",
+                ),
                 Some(IdleBasis::Calibrated) => ("calibrated", "`carbon-run calibrate` measures it again"),
                 Some(IdleBasis::Learned) => ("learned", "`carbon-run calibrate` measures it"),
                 Some(IdleBasis::Regression) => ("extrapolated", "`carbon-run calibrate` measures it"),

@@ -8,11 +8,14 @@ mod domain;
 mod evidence;
 pub mod gauge;
 mod gpu;
+mod gpu_idle;
 mod idle;
 mod ram;
 mod regression;
 mod totals;
 mod uncertainty;
+
+pub use gpu_idle::{GpuIdle, gpu_idle_before};
 
 use super::recording::{Backend, BusyTime, CpuUsage, Gpu, Head, Note, Observation, Recording, Tail};
 use super::report::{GpuReport, IdlePower, Intensity, Quality, RunReport, TimeTaken};
@@ -33,12 +36,21 @@ pub fn assemble(recording: &Recording, intensity: Intensity) -> RunReport {
     assembler.close(recording.tail.as_ref())
 }
 
-/// The idle power that a run with this head starts with, by domain; models have their own.
+/// The idle power that a run with this head starts with, by domain; models have their own, and a GPU's is that with a
+/// context on it.
 #[must_use]
 pub fn idle_before(head: &Head) -> Vec<IdlePower> {
+    let gpu_of = |at: usize| {
+        let mut devices = head.gpus.iter().flat_map(|gpus| &gpus.devices);
+        devices.find(|gpu| gpu.domain == Some(at))
+    };
     head.domains
         .iter()
-        .map(|domain| idle::prior(domain, head))
+        .enumerate()
+        .map(|(at, domain)| match gpu_of(at) {
+            Some(gpu) => gpu_idle_before(gpu, head).resident,
+            None => idle::prior(domain, head),
+        })
         .collect()
 }
 
@@ -181,6 +193,7 @@ impl Assembler {
                     allocated_by: gpus.allocated_by.clone(),
                     idle_policy: wanted,
                     deep_idle: gpu.idle.deep,
+                    deep_found: None,
                 })
         };
         gpus.devices.iter().map(report).collect()
@@ -222,6 +235,7 @@ impl Assembler {
     fn quality(&self, tail: Option<&Tail>, totals: &totals::Totals, duration: Duration) -> Quality {
         let mut notes = self.head.notes.clone();
         notes.extend(idle::notes(&self.head));
+        notes.extend(gpu_idle::notes(&self.head));
         notes.extend(self.domains.iter().flat_map(DomainBooks::notes));
         if self.slept > Duration::ZERO {
             notes.push(note(

@@ -21,7 +21,10 @@ pub use gpu::{
 };
 pub use host::{AccountingFacts, Backend, CpuGroup, Declined, Host};
 pub use observation::{BusyTime, CpuUsage, MemoryUse, Observation, Reading, UsageAfter};
-pub use power::{CalibratedDomain, Calibration, Conditions, CurvePoint, KnownPower, Learned, LearnedDomain};
+pub use power::{
+    CalibratedDomain, CalibratedGpu, CalibratedPower, Calibration, Conditions, CurvePoint, KnownPower,
+    Learned, LearnedDomain,
+};
 pub use tail::{Exit, ProcessUse, Survivor, Tail, Unlisted};
 
 use serde::{Deserialize, Serialize};

@@ -40,8 +40,43 @@ pub struct Calibration {
     pub at_unix_ns: i64,
     /// Under which circumstances.
     pub conditions: Conditions,
-    /// By domain.
+    /// By domain; empty where no meter of the CPUs could be read.
     pub domains: Vec<CalibratedDomain>,
+    /// GPUs, those of earlier calibrations too, whose figures have their own dates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<CalibratedGpu>,
+}
+
+/// What a GPU draws with nothing to do. Both figures need not be of the same day: a machine is seldom in both states.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalibratedGpu {
+    /// Its UUID, else its PCI address.
+    pub device: String,
+    /// As [`super::Gpu::name`]: in a slot there may be another card one day.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// With no context on it.
+    #[serde(default)]
+    pub deep: Option<CalibratedPower>,
+    /// With a context on it that does nothing.
+    #[serde(default)]
+    pub resident: Option<CalibratedPower>,
+}
+
+/// The power of a device in one of its idle states.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalibratedPower {
+    /// Median over the windows.
+    pub watts: Watts,
+    /// Half-width around the median in which nineteen of twenty windows lie, in watts.
+    pub spread: Watts,
+    /// How many windows that rests on.
+    pub windows: u32,
+    /// When: wall clock, nanoseconds since 1970-01-01T00:00:00Z.
+    pub at_unix_ns: i64,
+    /// The driver that it was measured under, as far as updates matter: `nvidia 580`, `amdgpu 6.12`.
+    #[serde(default)]
+    pub driver: Option<String>,
 }
 
 /// A domain's power with nothing to do, and over load.

@@ -1,6 +1,7 @@
 //! What is known of a GPU besides its books. What could not be found out is left out, as of the host.
 
 use crate::model::report::{GpuReport, RunReport};
+use crate::output::wall_clock;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -28,6 +29,14 @@ pub(super) struct Gpu<'a> {
     idle_policy: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     deep_idle_watts: Option<f64>,
+    /// How that is known: `given`, `calibrated`, or `seen` in this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deep_idle_basis: Option<&'static str>,
+    /// Half-width in watts, where it was calibrated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deep_idle_spread_watts: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deep_idle_as_of: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     slices: Vec<Slice<'a>>,
 }
@@ -74,6 +83,13 @@ impl<'a> Gpu<'a> {
             allocated_by: it.allocated_by.as_deref(),
             idle_policy: it.idle_policy.name(),
             deep_idle_watts: it.deep_idle.map(|power| power.get()),
+            deep_idle_basis: it.deep_idle.map(|power| match it.deep_found {
+                Some(found) => found.basis.name(),
+                None if it.gpu.idle.deep == Some(power) => "given",
+                None => "seen",
+            }),
+            deep_idle_spread_watts: it.deep_found.map(|found| found.spread.get()),
+            deep_idle_as_of: it.deep_found.map(|found| wall_clock::utc(found.as_of_unix_ns)),
             slices: slices.collect(),
         }
     }

@@ -2,7 +2,9 @@
 
 use super::Style;
 use crate::model::recording::{DomainKind, Exit, GPU_IN_PACKAGE, NO_GPU, Origin, Ranged};
-use crate::model::report::{DomainReport, Figure, GpuReport, IdlePower, Intensity, JobEnergy, RunReport};
+use crate::model::report::{
+    DomainReport, Figure, FoundIdle, GpuReport, IdlePower, Intensity, JobEnergy, RunReport,
+};
 use crate::model::units::{Joules, Share, Watts};
 use crate::output::plain_text::{command_line, harmless};
 use crate::output::quantity::{Spelled, digits, energy, mass, percent, time};
@@ -167,7 +169,7 @@ fn gpu_rows(report: &RunReport) -> Vec<Row> {
     rows.collect()
 }
 
-/// `NVIDIA H100 80GB HBM3, of 1.2 kJ, allocated by SLURM_JOB_GPUS`.
+/// `NVIDIA H100 80GB HBM3, of 1.2 kJ, idle power 119 W +- 6 % (calibrated 2026-11-20), allocated by SLURM_JOB_GPUS`.
 fn gpu_detail(gpu: &GpuReport, domain: &DomainReport) -> String {
     let mut said = vec![
         gpu.gpu
@@ -182,6 +184,10 @@ fn gpu_detail(gpu: &GpuReport, domain: &DomainReport) -> String {
         high: all,
     });
     said.push(format!("of {value}"));
+    if let (Some(watts), Some(spread)) = (domain.idle_power.watts(), domain.idle_power.spread()) {
+        let found = domain.idle_power.found();
+        said.push(idle_words(watts, spread, domain.idle_power.basis(), found));
+    }
     if let (Some(by), Some(share)) = (&gpu.allocated_by, gpu.gpu.allocated)
         && share > Share::NONE
     {
@@ -305,22 +311,23 @@ fn idle_power(report: &RunReport) -> Option<String> {
     let (Some(watts), Some(spread)) = (sum(IdlePower::watts), sum(IdlePower::spread)) else {
         return Some("idle power unknown".to_owned());
     };
-    let day = first
-        .found()
-        .filter(|_| bases.len() == 1)
-        .map(|found| format!(" {}", wall_clock::day(found.as_of_unix_ns)));
+    let found = first.found().filter(|_| bases.len() == 1);
+    Some(idle_words(watts, spread, &bases.join(", "), found))
+}
+
+fn idle_words(watts: Watts, spread: Watts, basis: &str, found: Option<FoundIdle>) -> String {
+    let day = found.map(|found| format!(" {}", wall_clock::day(found.as_of_unix_ns)));
     let relative = if watts > Watts::ZERO {
         spread.get() / watts.get()
     } else {
         0.0
     };
-    Some(format!(
-        "idle power {} W +- {} ({}{})",
+    format!(
+        "idle power {} W +- {} ({basis}{})",
         digits(watts.get(), 3),
         percent(relative),
-        bases.join(", "),
         day.unwrap_or_default()
-    ))
+    )
 }
 
 /// Who was counted under which rule; what is missing is named only when something is.

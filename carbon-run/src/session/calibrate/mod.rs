@@ -165,6 +165,7 @@ pub fn calibrate(settings: &Settings, wish: Wish) -> Result<Made, NotCalibrated>
         at_unix_ns,
         conditions: host::conditions(sysroot, &facts),
         domains,
+        gpus: Vec::new(),
     };
     let path = PowerStore::of(settings).keep(&calibration)?;
     Ok(Made { calibration, path })

@@ -2,17 +2,19 @@
 
 use super::{DomainBooks, Look, Meter};
 use crate::model::assemble::gpu::GpuBooks;
+use crate::model::assemble::gpu_idle::gpu_idle_before;
 use crate::model::counter::Step;
-use crate::model::recording::{Choices, Gpus, IdlePolicy, Reading};
+use crate::model::recording::{Choices, Head, IdlePolicy, Reading};
 use crate::model::report::GpuReport;
 
 impl DomainBooks {
     /// The books of a GPU, where the domain `at` is one.
-    pub(super) fn with_gpu(mut self, at: usize, gpus: Option<&Gpus>) -> Self {
-        let Some(gpus) = gpus else { return self };
+    pub(super) fn with_gpu(mut self, at: usize, head: &Head) -> Self {
+        let Some(gpus) = &head.gpus else { return self };
         let gpu = gpus.devices.iter().find(|gpu| gpu.domain == Some(at));
         if let (Meter::Read { gauge, .. }, Some(gpu)) = (&self.meter, gpu) {
-            self.meter = Meter::Gpu(Box::new(GpuBooks::new(gauge.clone().stepping(), gpu, gpus)));
+            let idle = gpu_idle_before(gpu, head);
+            self.meter = Meter::Gpu(Box::new(GpuBooks::new(gauge.clone().stepping(), gpu, gpus, idle)));
         }
         self
     }

@@ -217,6 +217,7 @@ fn tell(dice: &mut Dice, machine: &mut Machine, truth: &Truth, known: Known, gai
                     windows: 10,
                     curve,
                 }],
+                gpus: Vec::new(),
             });
         }
         Known::Learned => {

@@ -3,6 +3,7 @@
 
 mod coverage;
 mod gaps;
+mod gpu_powers;
 mod idle_power;
 mod models;
 mod precedence;

@@ -30,6 +30,7 @@ fn calibrated(idle_w: f64) -> Calibration {
             windows: 10,
             curve: Vec::new(),
         }],
+        gpus: Vec::new(),
     }
 }
 
