@@ -8,12 +8,17 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "gpu/calibrate.rs"]
+mod calibrate;
 #[path = "support/deadline.rs"]
 mod deadline;
 #[path = "gpu/devices.rs"]
 mod devices;
 #[path = "gpu/driver.rs"]
 mod driver;
+#[path = "calibrate/machine.rs"]
+#[expect(dead_code, reason = "what is played for the CPUs alone is not asked for here")]
+mod machine;
 #[path = "gpu/namespaces.rs"]
 mod namespaces;
 #[path = "gpu/outputs.rs"]

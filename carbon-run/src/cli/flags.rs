@@ -43,6 +43,10 @@ pub enum Verb {
     ///
     /// On a quiet machine only: the processes that are busy are named otherwise. Later runs know by it which part of the
     /// energy is the idle machine's, and have a narrower range.
+    ///
+    /// A GPU is measured in the state that it is in, with no context on it or with one that does nothing; the figure of the
+    /// other state stays as it was. One that somebody works on is left out. To measure a GPU with a context, hold one in
+    /// another terminal, as `python3 -c "import torch; x = torch.zeros(1).cuda(); input()"` does, and calibrate again.
     Calibrate(Calibrate),
     /// Print the completions for a shell
     ///

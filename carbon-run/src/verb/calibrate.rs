@@ -21,6 +21,7 @@ pub fn calibrate(flags: &Calibrate) -> Result<Outcome, Failure> {
         .map_err(|error| Failure::own(&error, Some(error.hint())))?;
     chatter(settings.verbose);
     let wish = Wish {
+        cpus: !flags.gpus_only,
         curve: flags.curve,
         length: Duration::from_secs(u64::from(flags.seconds)),
     };
@@ -41,9 +42,8 @@ pub fn calibrate(flags: &Calibrate) -> Result<Outcome, Failure> {
         message: error.to_string(),
     })?;
     if flags.json {
-        let json = output::calibration_json(&made.calibration, &made.path)
-            .map_err(|error| Failure::own(error, None))?;
+        let json = output::calibration_json(&made).map_err(|error| Failure::own(error, None))?;
         return print(&json);
     }
-    print(output::calibration_text(&made.calibration, &made.path).as_bytes())
+    print(output::calibration_text(&made).as_bytes())
 }

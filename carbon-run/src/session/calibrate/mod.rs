@@ -1,21 +1,26 @@
 //! The power of this machine with nothing to do, and over load. Nothing is kept before all of it is known.
 
+mod gpus;
 mod look;
+mod refusal;
 mod spin;
+
+pub use refusal::NotCalibrated;
 
 use super::clocks;
 use super::power_store::PowerStore;
-use crate::host::activity::{ActivityError, Busy, ProcessTimes, process_times};
-use crate::host::{self, HostError};
-use crate::meter;
+use crate::host;
+use crate::host::activity::{ProcessTimes, process_times};
+use crate::launch::sheltered;
+use crate::meter::{self, GpuMeters, Meters};
 use crate::model::calibration::{Middle, quiet_below};
-use crate::model::recording::{CalibratedDomain, Calibration, CurvePoint, DomainKind, Note};
+use crate::model::gpu_calibration::gathered;
+use crate::model::recording::{CalibratedDomain, CalibratedGpu, Calibration, CurvePoint, DomainKind, Note};
+use crate::model::report::{Calibrated, GpuOutcome};
 use crate::model::units::Watts;
 use crate::settings::Settings;
-use crate::sink::SinkError;
 use look::{Gauged, Window};
 use spin::Spinning;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Quiet windows that the idle power is the middle of.
@@ -35,170 +40,134 @@ const EVERY_LOAD_TO: usize = 8;
 /// What is wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct Wish {
+    /// The CPUs with their memory, which have to be quiet for that, or GPUs alone.
+    pub cpus: bool,
     /// Power over load, too.
     pub curve: bool,
     /// How long to look at the idle machine.
     pub length: Duration,
 }
 
-/// What was measured, and where it is kept.
-#[derive(Debug)]
-pub struct Made {
-    /// What was measured.
-    pub calibration: Calibration,
-    /// The file.
-    pub path: PathBuf,
-}
-
-/// Why nothing was measured. Nothing was kept, either.
-#[derive(Debug, thiserror::Error)]
-pub enum NotCalibrated {
-    /// No counter can be read.
-    #[error("there is no energy meter to calibrate: {reason}")]
-    NoMeter {
-        /// Why.
-        reason: String,
-        /// What to do about it.
-        hint: Option<String>,
-    },
-    /// Somebody is at work.
-    #[error(
-        "the machine is not quiet: {busy:.2} CPUs are busy, at most {allowed:.2} may be{}",
-        names(processes)
-    )]
-    Busy {
-        /// Busy CPUs, without our own.
-        busy: f64,
-        /// How many may be.
-        allowed: f64,
-        /// By whom, where a process can be named.
-        processes: Vec<Busy>,
-    },
-    /// A domain could not be read.
-    #[error("`{domain}` could not be read while the machine was quiet")]
-    Unread {
-        /// Its name.
-        domain: String,
-    },
-    /// A CPU could not be kept busy.
-    #[error("CPU {cpu} cannot be kept busy: {source}")]
-    Spin {
-        /// Its number.
-        cpu: u32,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The CPUs cannot be told.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// Nobody says how busy they are.
-    #[error(transparent)]
-    Activity(#[from] ActivityError),
-    /// There is no place for it.
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-}
-
-fn names(processes: &[Busy]) -> String {
-    let named: Vec<String> = processes
-        .iter()
-        .map(|one| format!("`{}` ({}) used {:.2} s", one.name, one.pid, one.seconds))
-        .collect();
-    if named.is_empty() {
-        String::new()
-    } else {
-        format!("; {}", named.join(", "))
-    }
-}
-
-impl NotCalibrated {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoMeter { hint, .. } => hint.clone(),
-            Self::Busy { processes, .. } if processes.is_empty() => {
-                Some("wait until nothing runs; it may be the kernel, or many short processes".to_owned())
-            }
-            Self::Busy { .. } => Some("stop them, or try again when they have ended".to_owned()),
-            Self::Unread { .. } => Some("`carbon-run doctor` looks at each counter".to_owned()),
-            Self::Spin { .. } => {
-                Some("calibrate where every CPU may be used, outside of any cpuset".to_owned())
-            }
-            Self::Sink(error) => error
-                .hint()
-                .or_else(|| Some("name a directory with `--state-dir`".to_owned())),
-            Self::Host(_) | Self::Activity(_) => None,
-        }
-    }
-
-    /// Whether it is nobody's fault and may go well another time.
-    #[must_use]
-    pub const fn is_busy(&self) -> bool {
-        matches!(self, Self::Busy { .. })
-    }
-}
-
 /// Measures and keeps it.
 ///
 /// # Errors
 /// When there is no meter, the machine is not quiet, or what was measured cannot be kept.
-pub fn calibrate(settings: &Settings, wish: Wish) -> Result<Made, NotCalibrated> {
+pub fn calibrate(settings: &Settings, wish: Wish) -> Result<Calibrated, NotCalibrated> {
     let sysroot = &settings.sysroot;
     let facts = host::probe(sysroot);
     let topology = host::topology(sysroot)?;
-    let opened = meter::open(sysroot, &topology.groups);
-    if opened.meters.is_empty() {
-        return Err(no_meter(&opened.notes));
+    let opened = if wish.cpus {
+        sheltered(|| meter::open(sysroot, &topology.groups))
+    } else {
+        Meters::default()
+    };
+    let graphics = sheltered(|| meter::open_gpus(sysroot, settings.nvml_library.as_deref()));
+    let with_cpus = !opened.meters.is_empty();
+    if !with_cpus && (wish.curve || !gpus::have_meters(&graphics)) {
+        return Err(no_meter(wish, &opened.notes, &graphics));
     }
+    let mut gauged = Gauged::new(opened.meters, graphics.meters, sysroot);
     let cpus = topology.online().count() as f64;
-    let mut gauged = Gauged::new(opened.meters, sysroot);
-    let idle = quiet_windows(&mut gauged, wish.length / WINDOWS, quiet_below(cpus))?;
-    let mut domains = middles(&gauged, &idle)?;
+    // Whatever the CPUs do, the GPUs' power is their own.
+    let allowed = if with_cpus {
+        quiet_below(cpus)
+    } else {
+        f64::INFINITY
+    };
+    let windows = quiet_windows(&mut gauged, wish.length / WINDOWS, allowed)?;
+    let (at_unix_ns, _) = clocks::wall();
+    let conditions = host::conditions(sysroot, &facts);
+    let mut gpus = gpus::outcomes(&gauged, &windows, conditions.kernel.as_deref(), at_unix_ns);
+    let mut domains = middles(&gauged, &windows, allowed)?;
+    if domains.is_empty() && gpus.iter().all(|gpu| gpu.left_out.is_some()) {
+        return Err(NotCalibrated::NoIdleGpu { gpus });
+    }
     if wish.curve {
         for order in spin::orders(&topology) {
-            climb(&mut gauged, &mut domains, &order, &topology, quiet_below(cpus))?;
+            climb(&mut gauged, &mut domains, &order, &topology, allowed)?;
         }
     }
-    let (at_unix_ns, _) = clocks::wall();
     let calibration = Calibration {
         at_unix_ns,
-        conditions: host::conditions(sysroot, &facts),
+        conditions,
         domains,
-        gpus: Vec::new(),
+        gpus: measured(&gpus),
     };
-    let path = PowerStore::of(settings).keep(&calibration)?;
-    Ok(Made { calibration, path })
+    let store = PowerStore::of(settings);
+    let path = store.keep(&calibration)?;
+    let known = store.known(calibration.conditions.clone()).calibration;
+    complete(&mut gpus, known.as_ref());
+    let notes = graphics.notes.into_iter().filter(|note| note.degrades);
+    Ok(Calibrated {
+        calibration,
+        gpus,
+        notes: notes.collect(),
+        path,
+    })
 }
 
-fn no_meter(notes: &[Note]) -> NotCalibrated {
-    let first = notes.first();
+/// What is to be kept of the GPUs.
+fn measured(gpus: &[GpuOutcome]) -> Vec<CalibratedGpu> {
+    let measured = gpus.iter().filter(|gpu| gpu.left_out.is_none());
+    measured.map(|gpu| gpu.gpu.clone()).collect()
+}
+
+/// What was not measured this time may have been before.
+fn complete(gpus: &mut [GpuOutcome], known: Option<&Calibration>) {
+    for one in gpus {
+        let same = |kept: &&CalibratedGpu| kept.device == one.gpu.device && kept.name == one.gpu.name;
+        let kept = known.and_then(|known| known.gpus.iter().find(same));
+        if let Some(all) = gathered([&one.gpu].into_iter().chain(kept)).pop() {
+            one.gpu = all;
+        }
+    }
+}
+
+fn no_meter(wish: Wish, notes: &[Note], graphics: &GpuMeters) -> NotCalibrated {
+    let first = if wish.cpus { notes.first() } else { None };
+    let of_gpus = graphics.notes.iter().filter(|note| note.degrades);
+    let said: Vec<&str> = first
+        .into_iter()
+        .chain(of_gpus)
+        .map(|note| note.message.as_str())
+        .collect();
+    let reason = match (said.as_slice(), wish.cpus) {
+        ([], true) => "none was found".to_owned(),
+        ([], false) => graphics
+            .absent
+            .clone()
+            .unwrap_or_else(|| "no GPU was found".to_owned()),
+        _ => said.join("; "),
+    };
     NotCalibrated::NoMeter {
-        reason: first.map_or_else(|| "none was found".to_owned(), |note| note.message.clone()),
+        reason,
         hint: first
+            .or_else(|| graphics.notes.iter().find(|note| note.degrades))
             .and_then(|note| note.hint.clone())
             .or_else(|| Some("`carbon-run doctor` says how to get a meter".to_owned())),
     }
 }
 
-/// Windows in which nobody but ourselves was at work.
+/// Windows in a row, until there are enough in which nobody but ourselves was at work on the CPUs.
 fn quiet_windows(gauged: &mut Gauged, length: Duration, allowed: f64) -> Result<Vec<Window>, NotCalibrated> {
     let before = process_times(gauged.sysroot());
-    let mut quiet: Vec<Window> = Vec::new();
-    let (mut noisy, mut busiest) = (0, 0.0_f64);
-    while quiet.len() < WINDOWS as usize {
+    let mut windows: Vec<Window> = Vec::new();
+    let (mut quiet, mut noisy, mut busiest) = (0, 0, 0.0_f64);
+    while quiet < WINDOWS {
         let window = gauged.look(length)?;
-        if window.others() < allowed {
-            quiet.push(window);
+        let others = window.others();
+        windows.push(window);
+        if others < allowed {
+            quiet += 1;
             continue;
         }
         noisy += 1;
-        busiest = busiest.max(window.others());
+        busiest = busiest.max(others);
         if noisy >= PATIENCE {
             return Err(busy(gauged, &before, busiest, allowed));
         }
     }
-    Ok(quiet)
+    Ok(windows)
 }
 
 fn busy(gauged: &Gauged, before: &ProcessTimes, busy: f64, allowed: f64) -> NotCalibrated {
@@ -209,12 +178,21 @@ fn busy(gauged: &Gauged, before: &ProcessTimes, busy: f64, allowed: f64) -> NotC
     }
 }
 
-/// Each domain's middle.
-fn middles(gauged: &Gauged, windows: &[Window]) -> Result<Vec<CalibratedDomain>, NotCalibrated> {
+/// The middle over the quiet windows of each domain but the GPUs'.
+fn middles(
+    gauged: &Gauged,
+    windows: &[Window],
+    allowed: f64,
+) -> Result<Vec<CalibratedDomain>, NotCalibrated> {
+    let quiet: Vec<&Window> = windows
+        .iter()
+        .filter(|window| window.others() < allowed)
+        .collect();
     let mut domains = Vec::new();
-    for (number, domain) in gauged.domains().iter().enumerate() {
-        let powers: Vec<f64> = windows.iter().filter_map(|window| window.power(number)).collect();
-        let Some(middle) = Middle::of(&powers).filter(|_| powers.len() * 2 > windows.len()) else {
+    let of_cpus = gauged.domains().iter().enumerate();
+    for (number, domain) in of_cpus.filter(|(_, domain)| domain.kind != DomainKind::Gpu) {
+        let powers: Vec<f64> = quiet.iter().filter_map(|window| window.power(number)).collect();
+        let Some(middle) = Middle::of(&powers).filter(|_| powers.len() * 2 > quiet.len()) else {
             if domain.summed {
                 return Err(NotCalibrated::Unread {
                     domain: domain.name.clone(),
@@ -327,30 +305,5 @@ mod tests {
         let large = loads(256);
         assert!(large.len() < 48 && large.last() == Some(&256), "{large:?}");
         assert!(large.windows(2).all(|pair| pair[0] < pair[1]));
-    }
-
-    #[test]
-    fn who_is_busy_is_named_and_a_refusal_without_a_name_has_its_remedy_too() {
-        let refusal = |processes| NotCalibrated::Busy {
-            busy: 1.5,
-            allowed: 0.1,
-            processes,
-        };
-        let named = refusal(vec![Busy {
-            pid: 42,
-            name: "rustc".to_owned(),
-            seconds: 3.25,
-        }]);
-        assert_eq!(
-            named.to_string(),
-            "the machine is not quiet: 1.50 CPUs are busy, at most 0.10 may be; `rustc` (42) used 3.25 s"
-        );
-        assert!(named.hint().is_some() && named.is_busy());
-        assert!(!refusal(Vec::new()).to_string().contains(';'));
-        assert!(
-            refusal(Vec::new())
-                .hint()
-                .is_some_and(|hint| hint.contains("kernel"))
-        );
     }
 }
