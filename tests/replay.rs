@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const RECORDINGS: [&str; 8] = [
+const RECORDINGS: [&str; 9] = [
     "virtual-machine",
     "stand-in",
     "unprivileged",
@@ -19,6 +19,7 @@ const RECORDINGS: [&str; 8] = [
     "killed",
     "gpu-alone",
     "gpu-beside",
+    "gpu-calibrated",
     "two-sockets",
 ];
 

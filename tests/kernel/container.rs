@@ -63,7 +63,7 @@ fn a_launcher_in_a_pid_namespace_waits_for_a_daemon() -> Outcome {
 #[test]
 fn a_launcher_in_a_time_namespace_is_right_while_the_job_is_in_flight() -> Outcome {
     let Some(_turn) = a_kernel()? else { return Ok(()) };
-    for ahead in ["100000", "-1"] {
+    for ahead in ["100000", "90"] {
         let launch = Launch::grouped("ebpf")?.through(&["unshare", "-T", "--fork", "--monotonic", ahead]);
         let log = launch.dir.path().join("log").display().to_string();
         let run = launch
