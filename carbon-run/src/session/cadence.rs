@@ -7,6 +7,9 @@ use std::time::Duration;
 const YOUNG: Duration = Duration::from_secs(10);
 const WHILE_YOUNG: Duration = Duration::from_millis(100);
 const USUAL: Duration = Duration::from_secs(1);
+/// A young run is not looked at so often that the looks take more than one part in so many of a CPU: reading a GPU takes its
+/// driver milliseconds.
+const AT_MOST_ONE_IN: u32 = 50;
 
 /// When to take the next sample: at a moment and not after a pause, so that nothing that happens in between puts it off.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +19,8 @@ pub(super) struct Cadence {
     at_most: Duration,
     started: Moment,
     due: Moment,
+    /// CPU time of the last sample.
+    cost: Duration,
 }
 
 impl Cadence {
@@ -36,8 +41,9 @@ impl Cadence {
             at_most: wrap.min(pause),
             started,
             due: started,
+            cost: Duration::ZERO,
         };
-        cadence.sampled(started);
+        cadence.sampled(started, Duration::ZERO);
         cadence
     }
 
@@ -46,8 +52,10 @@ impl Cadence {
         self.due.since(now)
     }
 
-    /// A sample was taken, which ended now. The rhythm is kept, but what was missed is not caught up with.
-    pub(super) fn sampled(&mut self, now: Moment) {
+    /// A sample was taken, which ended now and took so much CPU time. The rhythm is kept, but what was missed is not caught up
+    /// with.
+    pub(super) fn sampled(&mut self, now: Moment, cost: Duration) {
+        self.cost = cost;
         let step = self.step(now);
         let next = after(self.due, step);
         self.due = if next > now { next } else { after(now, step) };
@@ -55,7 +63,7 @@ impl Cadence {
 
     fn step(&self, now: Moment) -> Duration {
         let usual = if now.since(self.started) < YOUNG {
-            WHILE_YOUNG
+            (self.cost * AT_MOST_ONE_IN).clamp(WHILE_YOUNG, USUAL)
         } else {
             USUAL
         };
@@ -82,7 +90,7 @@ mod tests {
     /// The pause after a sample at that age.
     fn pause(mut cadence: Cadence, age: Duration) -> Duration {
         cadence.due = at(age);
-        cadence.sampled(at(age));
+        cadence.sampled(at(age), Duration::ZERO);
         cadence.left(at(age))
     }
 
@@ -92,6 +100,29 @@ mod tests {
         assert_eq!(cadence.left(START), Duration::from_millis(100));
         assert_eq!(pause(cadence, 9 * SECOND), Duration::from_millis(100));
         assert_eq!(pause(cadence, 10 * SECOND), SECOND);
+    }
+
+    #[test]
+    fn samples_that_cost_much_come_less_often_while_a_run_is_young_but_not_less_than_later() {
+        for (cost_us, age, step_ms) in [
+            (500, 1, 100),
+            (7_000, 1, 350),
+            (90_000, 1, 1_000),
+            (90_000, 100, 1_000),
+        ] {
+            let mut cadence = Cadence::new(None, None, None, START);
+            cadence.due = at(age * SECOND);
+            cadence.sampled(at(age * SECOND), Duration::from_micros(cost_us));
+            assert_eq!(
+                cadence.left(at(age * SECOND)),
+                Duration::from_millis(step_ms),
+                "{cost_us}"
+            );
+        }
+        let mut stated = Cadence::new(Some(SECOND / 5), None, None, START);
+        stated.due = START;
+        stated.sampled(START, SECOND);
+        assert_eq!(stated.left(START), SECOND / 5);
     }
 
     #[test]
@@ -123,9 +154,9 @@ mod tests {
     fn a_late_sample_does_not_move_the_rhythm_and_missed_ones_are_not_caught_up_with() {
         let mut cadence = Cadence::new(Some(SECOND), None, None, START);
         let late = Duration::from_millis(1_200);
-        cadence.sampled(at(late));
+        cadence.sampled(at(late), Duration::ZERO);
         assert_eq!(cadence.left(at(late)), 2 * SECOND - late);
-        cadence.sampled(at(60 * SECOND));
+        cadence.sampled(at(60 * SECOND), Duration::ZERO);
         assert_eq!(cadence.left(at(60 * SECOND)), SECOND);
     }
 

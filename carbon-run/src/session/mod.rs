@@ -131,8 +131,9 @@ async fn conduct(
         // Before any event: a job that never stops making orphans must not keep the counters from being read.
         let left = cadence.left(clocks::now());
         if left.is_zero() {
+            let before = clocks::own_cpu();
             enter(&mut observer, &mut notes, started);
-            cadence.sampled(clocks::now());
+            cadence.sampled(clocks::now(), clocks::own_cpu().saturating_sub(before));
             continue;
         }
         tokio::select! {
@@ -220,8 +221,9 @@ async fn linger(
             () = tokio::time::sleep(LINGER) => {}
         }
         if cadence.left(clocks::now()).is_zero() {
+            let before = clocks::own_cpu();
             enter(observer);
-            cadence.sampled(clocks::now());
+            cadence.sampled(clocks::now(), clocks::own_cpu().saturating_sub(before));
         }
     }
 }
