@@ -18,8 +18,8 @@ const FOR_EVER: &str = "while :; do :; done";
 /// Stands for the command that measures the inner job of a nested run.
 pub(super) const INNER: &str = "{inner}";
 
-/// Counters do not wait for a CPU, and step every 5 ms (why: tests/accuracy/stage.rs, `at_pace`).
-const PACE: Duration = Duration::from_millis(5);
+/// RAPL's own pace (about 1 ms; Intel SDM vol. 3, 16.10.3). Counters do not wait for a CPU.
+const PACE: Duration = Duration::from_millis(1);
 
 /// A job and what goes on around it.
 pub(super) struct Case {
