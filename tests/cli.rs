@@ -218,3 +218,109 @@ fn completions_and_the_man_page_go_to_stdout() {
         assert!(text(&output.stdout).contains("country"), "{words:?}");
     }
 }
+
+#[test]
+fn carbon_intensities_that_cannot_be_used_are_refused_before_the_command_starts() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let started = at("started");
+    fs::write(at("empty.csv"), "").unwrap();
+    fs::write(at("header.csv"), "time,g_per_kwh\n").unwrap();
+    fs::write(at("garbage.csv"), [0_u8, 159, 146, 150, 10, 255]).unwrap();
+    fs::write(at("late.csv"), "time,g_per_kwh\n2026-11-26T14:00:00,40\n").unwrap();
+    fs::write(at("torn.json"), "[{\"time\":\n").unwrap();
+    for (file, told) in [
+        (
+            "missing.csv",
+            "cannot read the carbon intensities `missing.csv`: No such file or directory",
+        ),
+        (".", "cannot read the carbon intensities `.`: Is a directory"),
+        (
+            "/dev/zero",
+            "the carbon intensities `/dev/zero` are more than 32 MiB",
+        ),
+        ("empty.csv", "empty.csv:1: the file is empty"),
+        ("header.csv", "header.csv:1: there is no row with a value"),
+        ("garbage.csv", "garbage.csv:1: the text is not UTF-8"),
+        (
+            "late.csv",
+            "late.csv:2: `2026-11-26T14:00:00` has no offset from UTC",
+        ),
+        ("torn.json", "torn.json:2: the text is not JSON"),
+        ("", "`--intensity-file` is ``, which is not the path of a file"),
+    ] {
+        let run = carbon_run(directory.path())
+            .args(["--intensity-file", file, "touch"])
+            .arg(&started)
+            .output()
+            .unwrap();
+        assert_refused(&run, told);
+        assert!(!started.exists(), "{file}: the command ran");
+    }
+}
+
+#[test]
+fn a_file_of_intensities_comes_from_every_layer_and_never_beside_an_intensity() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |flags: &[&str], variables: &[(&str, &str)]| {
+        carbon_run(directory.path())
+            .args(["--no-csv", "-q", "--json", "-"])
+            .args(flags)
+            .arg("true")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap()
+    };
+    let method = |output: &Output| {
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        report["intensity"]["method"].as_str().unwrap().to_owned()
+    };
+    fs::write(
+        directory.path().join("grid.csv"),
+        "time,g_per_kwh\n2020-01-01T00:00Z,40\n2020-01-01T01:00Z,50\n2100-01-01T00:00Z,50\n",
+    )
+    .unwrap();
+    let by_variable = [("CARBON_RUN_INTENSITY_FILE", "grid.csv")];
+    assert_eq!(
+        method(&run(&["--intensity-file", "grid.csv"], &[])),
+        "time-series"
+    );
+    assert_eq!(method(&run(&[], &by_variable)), "time-series");
+    // What is said above replaces what is said below.
+    assert_eq!(method(&run(&["--intensity", "5"], &by_variable)), "user");
+    assert_refused(
+        &run(&["--intensity-file", "grid.csv", "--intensity", "5"], &[]),
+        "`--intensity` and `--intensity-file` are both given",
+    );
+    assert_refused(
+        &run(&[], &[by_variable[0], ("CARBON_RUN_INTENSITY", "5")]),
+        "`--intensity` and `--intensity-file` are both given",
+    );
+    fs::write(
+        directory.path().join("carbon-run.toml"),
+        "intensity-file = 'grid.csv'\n",
+    )
+    .unwrap();
+    assert_eq!(method(&run(&[], &[])), "time-series");
+    assert_eq!(method(&run(&["--country", "FR"], &[])), "location-average");
+}
+
+#[test]
+fn a_strict_run_wants_a_file_that_has_its_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("old.csv");
+    fs::write(&file, "time,g_per_kwh\n2020-01-01T00:00Z,40\n").unwrap();
+    let run = |flags: &[&str]| {
+        carbon_run(directory.path())
+            .args(["--no-csv", "--intensity-file", "old.csv"])
+            .args(flags)
+            .args(["--", "true"])
+            .output()
+            .unwrap()
+    };
+    let lenient = run(&[]);
+    assert_eq!(lenient.status.code(), Some(0));
+    let told = text(&lenient.stderr);
+    assert!(told.contains("warning: `old.csv` says nothing of "), "{told}");
+    assert_refused(&run(&["--strict"]), "`old.csv` has no carbon intensity for now");
+}

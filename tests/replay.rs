@@ -4,6 +4,8 @@
 
 #[path = "replay/broken.rs"]
 mod broken;
+#[path = "replay/series.rs"]
+mod series;
 
 use serde_json::Value;
 use std::fs;

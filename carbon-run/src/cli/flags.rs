@@ -36,8 +36,8 @@ pub enum Verb {
     Doctor(Doctor),
     /// Recompute a report from a recording, with other choices if asked
     ///
-    /// What is not given is as it was recorded; a country, a region or an intensity replaces the whole recorded place. Config
-    /// files and CARBON_RUN_* variables are not looked at, so that a recording gives the same report everywhere.
+    /// What is not given is as it was recorded; a country, a region, an intensity or a file of them replaces the whole recorded
+    /// place. Config files and CARBON_RUN_* variables are not looked at, so that a recording gives the same report everywhere.
     Replay(Box<Replay>),
     /// Measure the power of this machine with nothing to do, and keep it for later runs
     ///
@@ -96,9 +96,16 @@ struct Place {
     region: Option<OsString>,
     /// Carbon intensity of the electricity, in gCO2eq per kWh
     ///
-    /// Wins over a region, which wins over a country.
+    /// Wins over a region, which wins over a country. Not beside --intensity-file.
     #[arg(long, value_name = "G_PER_KWH", allow_negative_numbers = true)]
     intensity: Option<OsString>,
+    /// Carbon intensity as time goes by, from a file
+    ///
+    /// CSV or JSON with the columns time and g_per_kwh, or an export of Electricity Maps. Times have an offset from UTC. Each
+    /// value holds until the next one's time. Time that the file does not cover has the average of the region or country,
+    /// where one is given, else the nearest value.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    intensity_file: Option<OsString>,
     /// Energy of the whole facility per energy of its computers [default: 1]
     ///
     /// The power usage effectiveness of the data centre, at least 1 (ISO/IEC 30134-2).
@@ -273,6 +280,7 @@ impl Place {
         value(layer, Key::Country, self.country.as_ref());
         value(layer, Key::Region, self.region.as_ref());
         value(layer, Key::Intensity, self.intensity.as_ref());
+        value(layer, Key::IntensityFile, self.intensity_file.as_ref());
         value(layer, Key::Pue, self.pue.as_ref());
     }
 }

@@ -12,6 +12,7 @@
 
 use super::cpu_key::cpu_key;
 use super::cpu_series::plain;
+use super::csv_lines::line_at;
 use csv::StringRecord;
 
 /// More than any package draws.
@@ -137,21 +138,6 @@ impl CpuTable {
             literally.or_else(|| self.rows.iter().find(|row| key.is_some() && row.key == key))
         })
     }
-}
-
-/// The line, from 1, of a record: its position is that of the comments and empty lines before it.
-fn line_at(text: &[u8], position: Option<&csv::Position>) -> u64 {
-    let (Some(position), Some(from)) = (
-        position,
-        position.and_then(|position| text.get(usize::try_from(position.byte()).ok()?..)),
-    ) else {
-        return 1;
-    };
-    let skipped = from
-        .split_inclusive(|byte| *byte == b'\n')
-        .take_while(|line| line.starts_with(b"#") || line.trim_ascii().is_empty())
-        .count();
-    position.line() + skipped as u64
 }
 
 fn row(header: &StringRecord, record: &StringRecord) -> Result<StatedCpu, String> {

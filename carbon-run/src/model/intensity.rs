@@ -118,6 +118,7 @@ impl Tables {
             method: "location-average".to_owned(),
             licence: known.and_then(|source| source.licence.clone()),
             assumed: false,
+            over_time: None,
         }
     }
 
@@ -173,6 +174,7 @@ fn given_by_user(given: f64) -> Result<Intensity, UnknownPlace> {
         method: "user".to_owned(),
         licence: None,
         assumed: false,
+        over_time: None,
     })
 }
 

@@ -1,14 +1,16 @@
 //! What every output sees. Built only by [`super::assemble`].
 
 mod calibrated;
+mod intensity;
 
 pub use calibrated::{Calibrated, GpuOutcome};
+pub use intensity::{Intensity, IntensityOverTime};
 
 use super::recording::{
     AccountingFacts, Arg, DomainKind, Exit, Gpu, Host, IdlePolicy, Note, Origin, ProcessUse, Ranged,
     Survivor, Unlisted,
 };
-use super::units::{CpuTime, Grams, GramsPerKwh, Joules, MicroJoules, Share, Watts};
+use super::units::{CpuTime, Grams, Joules, MicroJoules, Share, Watts};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -329,31 +331,6 @@ impl Ledger {
     pub fn job_total(&self) -> MicroJoules {
         self.job + self.job_idle
     }
-}
-
-/// The electricity's carbon intensity with its pedigree.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Intensity {
-    /// gCO2eq per kWh, with its range.
-    pub value: Ranged<GramsPerKwh>,
-    /// The place's code: `FRA`, `CA-QC`, `WORLD`; `user` for `--intensity`.
-    pub place: String,
-    /// The place's name: `France`.
-    pub name: String,
-    /// Publisher and edition, as `Ember, Yearly Electricity Data (2026 release)`.
-    pub source: String,
-    /// The year that the figure describes.
-    pub year: Option<u16>,
-    /// `lifecycle` or `direct`; `unstated` for `--intensity`.
-    pub boundary: String,
-    /// `production` or `consumption`; `unstated` for `--intensity`.
-    pub flow: String,
-    /// `location-average`, or `user`.
-    pub method: String,
-    /// Licence of the figure (SPDX), where it has one.
-    pub licence: Option<String>,
-    /// Whether nobody said where, so that the world average stands in.
-    pub assumed: bool,
 }
 
 /// How far to trust the report.

@@ -103,6 +103,7 @@ pub(super) fn measured() -> RunReport {
             method: "location-average".to_owned(),
             licence: Some("CC-BY-4.0".to_owned()),
             assumed: false,
+            over_time: None,
         },
         pue: 1.2,
         emissions: Figure::Known {
@@ -274,6 +275,7 @@ pub(super) fn absent() -> RunReport {
             method: "user".to_owned(),
             licence: None,
             assumed: false,
+            over_time: None,
         },
         emissions: Figure::Absent("the job's energy is not known".to_owned()),
         host: Host::default(),

@@ -1,5 +1,7 @@
 //! A look at what this machine lets us measure, by the same code that measures.
 
+use super::clocks;
+use super::electricity::{ElectricityError, Words};
 use super::{gpus, prepare};
 use crate::accounting;
 use crate::host::{self, HostError, Topology};
@@ -7,7 +9,6 @@ use crate::launch::sheltered;
 use crate::meter::{self, drm, nvml, powercap};
 use crate::model::assemble::{gpu_idle_before, idle_before};
 use crate::model::checkup::{Check, Checkup, IdleCheck, SCHEMA};
-use crate::model::places::UnknownPlace;
 use crate::model::recording::{AccountingFacts, Backend, CpuGroup, Domain, DomainSource, Head, Host, Place};
 use crate::model::report::IdlePower;
 use crate::model::tables::{TableError, Tables};
@@ -21,9 +22,9 @@ pub enum CheckupError {
     /// The tables in the binary.
     #[error(transparent)]
     Tables(#[from] TableError),
-    /// The place that was named.
+    /// The place that was named, or the file of intensities.
     #[error(transparent)]
-    Place(#[from] UnknownPlace),
+    Electricity(#[from] ElectricityError),
     /// The person's table of CPU power.
     #[error(transparent)]
     CpuTable(#[from] super::cpu_table::CpuTableFileError),
@@ -38,12 +39,7 @@ pub enum CheckupError {
 /// When the settings name no known place, or the machine names no CPU.
 pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
     let tables = Tables::embedded()?;
-    let place = tables.resolve_place(
-        settings.country.as_deref(),
-        settings.region.as_deref(),
-        settings.intensity,
-    )?;
-    let intensity = tables.intensity(&place)?;
+    let electricity = Words::of(settings).electricity(tables)?;
     let host = Host {
         slurm: host::slurm(std::env::vars_os()),
         ..host::probe(&settings.sysroot)
@@ -73,16 +69,17 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
             .into(),
         gpus: devices(settings),
         meters: meters(settings, &topology.groups),
-        idle_power: idle_power(settings, place, &host, &topology, opened.domains()),
+        idle_power: idle_power(
+            settings,
+            electricity.place.clone(),
+            &host,
+            &topology,
+            opened.domains(),
+        ),
         cpu_model,
         ram_model,
-        electricity: format!(
-            "{:.0} gCO2eq/kWh, {} ({})",
-            intensity.value.value.get(),
-            intensity.name,
-            intensity.source
-        ),
-        place_named: !intensity.assumed,
+        place_named: electricity.series.is_some() || !electricity.intensity.assumed,
+        electricity: electricity.said_at(clocks::wall().0),
         table: Check {
             name: table.display().to_string(),
             gives: "can be written".to_owned(),

@@ -5,6 +5,7 @@ pub mod calibrate;
 pub mod checkup;
 mod clocks;
 pub mod cpu_table;
+pub mod electricity;
 mod gpus;
 mod memory_watch;
 mod observer;

@@ -1,6 +1,7 @@
 //! Everything that is known before the command starts.
 
 use super::cpu_table::{self, CpuTableFileError};
+use super::electricity::{Electricity, ElectricityError, Words, uncovered};
 use super::observer::Observer;
 use super::power_store::PowerStore;
 use super::{clocks, gpus, words};
@@ -9,7 +10,6 @@ use crate::host::{self, HostError};
 use crate::launch::sheltered;
 use crate::meter;
 use crate::model::estimate::StatedModels;
-use crate::model::places::UnknownPlace;
 use crate::model::recording::{
     Choices, CpuGroup, Domain, DomainKind, DomainSource, Head, Host, IdlePolicy, KnownPower, Note, Origin,
     SCHEMA,
@@ -26,9 +26,9 @@ pub enum NotPrepared {
     /// The tables in the binary.
     #[error(transparent)]
     Tables(#[from] TableError),
-    /// The place that was named.
+    /// The place that was named, or the file of intensities.
     #[error(transparent)]
-    Place(#[from] UnknownPlace),
+    Electricity(#[from] ElectricityError),
     /// The person's table of CPU power.
     #[error(transparent)]
     CpuTable(#[from] CpuTableFileError),
@@ -56,7 +56,7 @@ impl NotPrepared {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Place(error) => Some(error.hint()),
+            Self::Electricity(error) => Some(error.hint()),
             Self::CpuTable(error) => Some(error.hint().to_owned()),
             Self::Accounting(error) => error.remedy(),
             Self::Strict { hint, .. } => hint.clone(),
@@ -86,12 +86,11 @@ pub(super) struct Prepared {
 
 pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
     let tables = Tables::embedded()?;
-    let place = tables.resolve_place(
-        settings.country.as_deref(),
-        settings.region.as_deref(),
-        settings.intensity,
-    )?;
-    let intensity = tables.intensity(&place)?;
+    let Electricity {
+        place,
+        intensity,
+        series,
+    } = Words::of(settings).electricity(tables)?;
 
     let host = Host {
         slurm: host::slurm(std::env::vars_os()),
@@ -143,7 +142,14 @@ pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
                 ),
                 hint: declined.remedy.clone(),
             });
-        let degraded = notes.iter().filter(|note| note.degrades).map(NotPrepared::strict);
+        let uncovered = series
+            .as_ref()
+            .and_then(|series| uncovered(series, clocks::wall().0));
+        let degraded = uncovered
+            .iter()
+            .chain(&notes)
+            .filter(|note| note.degrades)
+            .map(NotPrepared::strict);
         if let Some(error) = degraded.chain(declined).next() {
             return Err(error);
         }
@@ -171,7 +177,10 @@ pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
         groups,
         domains,
         gpus: Some(gpus),
-        choices: choices(settings, place, &host),
+        choices: Choices {
+            intensity_series: series.map(|series| series.since(started_at_unix_ns)),
+            ..choices(settings, place, &host)
+        },
         host,
         notes,
         power,
@@ -267,6 +276,7 @@ pub(super) fn choices(settings: &Settings, place: crate::model::recording::Place
         smt_weight_permille: settings.smt_weight_permille,
         pue: settings.pue,
         place,
+        intensity_series: None,
         allocated,
         // Slurm without a cpuset tells how many, and not which.
         allocated_cpus: host.allowed_cpus.and_then(|_| host::allowed_cpus()),

@@ -10,6 +10,8 @@ pub enum Key {
     Region,
     /// `--intensity`
     Intensity,
+    /// `--intensity-file`
+    IntensityFile,
     /// `--pue`
     Pue,
     /// `--idle-policy`
@@ -62,10 +64,11 @@ pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
 
 impl Key {
     /// Every setting, in the order of the help.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Country,
         Self::Region,
         Self::Intensity,
+        Self::IntensityFile,
         Self::Pue,
         Self::IdlePolicy,
         Self::IdlePower,
@@ -91,7 +94,7 @@ impl Key {
 
     /// The settings that together say where the electricity comes from. A layer that says any of them replaces what the
     /// layers below said of all of them: `--country FRA` must not meet the region of a config file.
-    pub const PLACE: [Self; 3] = [Self::Country, Self::Region, Self::Intensity];
+    pub const PLACE: [Self; 4] = [Self::Country, Self::Region, Self::Intensity, Self::IntensityFile];
 
     /// The settings that name what is written to.
     pub const WRITTEN: [Self; 4] = [Self::OutputDir, Self::Json, Self::Record, Self::StateDir];
@@ -103,6 +106,7 @@ impl Key {
             Self::Country => "country",
             Self::Region => "region",
             Self::Intensity => "intensity",
+            Self::IntensityFile => "intensity-file",
             Self::Pue => "pue",
             Self::IdlePolicy => "idle-policy",
             Self::IdlePower => "idle-power",
@@ -170,7 +174,7 @@ impl Key {
             Self::Project => "a name",
             Self::OutputDir | Self::StateDir | Self::Sysroot => "the path of a directory",
             Self::Json => "the path of a file, or `-` for stdout",
-            Self::CpuTable | Self::Record | Self::NvmlLibrary => "the path of a file",
+            Self::CpuTable | Self::IntensityFile | Self::Record | Self::NvmlLibrary => "the path of a file",
             Self::RamPower => "a number of watts per GiB of at least 0",
             Self::Csv | Self::Quiet | Self::Verbose | Self::WaitTree | Self::Strict => "`true` or `false`",
             Self::Accounting => "one of `auto`, `ebpf`, `perf`, `cgroup`, `procfs`",
@@ -185,6 +189,7 @@ impl Key {
             Self::Country => "for example `FR`, `FRA` or `France`",
             Self::Region => "for example `CA-QC` or `US-CA`",
             Self::Intensity => "for example `56.4`",
+            Self::IntensityFile => "for example `grid.csv`, with the columns `time,g_per_kwh`",
             Self::Pue => {
                 "PUE is the energy of the whole facility per energy of its computers, for example `1.2`"
             }

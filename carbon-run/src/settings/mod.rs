@@ -48,6 +48,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// `--intensity`: gCO2eq per kWh, finite and at least 0.
     pub intensity: Option<f64>,
+    /// `--intensity-file`: the carbon intensity as time goes by.
+    pub intensity_file: Option<PathBuf>,
     /// Facility energy per IT energy, finite and at least 1.
     pub pue: f64,
     /// `--project`.
@@ -162,6 +164,7 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         country: chosen.read(Key::Country, |value| value.text())?,
         region: chosen.read(Key::Region, |value| value.text())?,
         intensity: chosen.read(Key::Intensity, |value| value.number(0.0))?,
+        intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
         pue: chosen.read(Key::Pue, |value| value.number(1.0))?.unwrap_or(1.0),
         project: chosen.read(Key::Project, |value| value.text())?,
         output_dir: chosen
@@ -227,6 +230,10 @@ impl Settings {
             Key::Country => self.country.clone(),
             Key::Region => self.region.clone(),
             Key::Intensity => self.intensity.map(|intensity| intensity.to_string()),
+            Key::IntensityFile => self
+                .intensity_file
+                .as_ref()
+                .map(|path| path.display().to_string()),
             Key::Pue => Some(self.pue.to_string()),
             Key::IdlePolicy => self.idle_policy.map(|policy| policy.name().to_owned()),
             Key::IdlePower => listed(&self.idle_power),

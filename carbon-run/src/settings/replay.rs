@@ -11,12 +11,14 @@ use std::path::PathBuf;
 pub struct ReplaySettings {
     /// The recording to read.
     pub recording: PathBuf,
-    /// `--country`. Any of the place's three replaces all of the recorded place.
+    /// `--country`. Any of the place's four replaces all of the recorded place.
     pub country: Option<String>,
     /// `--region`.
     pub region: Option<String>,
     /// `--intensity`: gCO2eq per kWh, finite and at least 0.
     pub intensity: Option<f64>,
+    /// `--intensity-file`: the carbon intensity as time goes by.
+    pub intensity_file: Option<PathBuf>,
     /// `--pue`, finite and at least 1.
     pub pue: Option<f64>,
     /// `--idle-policy`.
@@ -54,6 +56,7 @@ pub fn resolve_replay(recording: PathBuf, flags: &Layer) -> Result<ReplaySetting
         country: chosen.read(Key::Country, |value| value.text())?,
         region: chosen.read(Key::Region, |value| value.text())?,
         intensity: chosen.read(Key::Intensity, |value| value.number(0.0))?,
+        intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
         pue: chosen.read(Key::Pue, |value| value.number(1.0))?,
         idle_policy: chosen.read(Key::IdlePolicy, |value| value.idle_policy())?,
         idle_power: chosen.read(Key::IdlePower, |value| value.watts())?,

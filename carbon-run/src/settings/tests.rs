@@ -3,10 +3,14 @@ use std::fs;
 use std::path::Path;
 
 /// For each setting two values and how each is written back. The layers of the table take turns with them.
-const VALUES: [(Key, [(&str, &str); 2]); 24] = [
+const VALUES: [(Key, [(&str, &str); 2]); 25] = [
     (Key::Country, [("FR", "FR"), ("Germany", "Germany")]),
     (Key::Region, [("CA-QC", "CA-QC"), ("US-CA", "US-CA")]),
     (Key::Intensity, [("56.4", "56.4"), ("0", "0")]),
+    (
+        Key::IntensityFile,
+        [("grid.csv", "grid.csv"), ("/g.json", "/g.json")],
+    ),
     (Key::Pue, [("1.5", "1.5"), ("2", "2")]),
     (Key::IdlePolicy, [("busy", "busy"), ("none", "none")]),
     (Key::IdlePower, [("38.5,40", "38.5,40"), ("7", "7")]),
@@ -144,8 +148,11 @@ fn what_nobody_says_is_the_default_and_says_so() {
 
 #[test]
 fn a_place_said_above_replaces_the_whole_place_said_below() {
-    for below in [Key::Region, Key::Intensity] {
-        let value = if below == Key::Region { "CA-QC" } else { "12" };
+    for (below, value) in [
+        (Key::Region, "CA-QC"),
+        (Key::Intensity, "12"),
+        (Key::IntensityFile, "grid.csv"),
+    ] {
         let layers = [
             layer(below, value, Origin::Environment),
             layer(Key::Country, "FRA", Origin::Flag),
@@ -153,6 +160,7 @@ fn a_place_said_above_replaces_the_whole_place_said_below() {
         let settings = resolve(Vec::new(), &layers).unwrap();
         assert_eq!(settings.country.as_deref(), Some("FRA"));
         assert_eq!((&settings.region, settings.intensity), (&None, None), "{below:?}");
+        assert_eq!(settings.intensity_file, None, "{below:?}");
         assert_eq!(settings.origin(below), &Origin::Default);
     }
 }

@@ -9,6 +9,7 @@ use crate::model::journal;
 use crate::model::recording::{Choices, DomainSource, Head, Recording};
 use crate::model::tables::Tables;
 use crate::session::cpu_table;
+use crate::session::electricity::Words;
 use crate::session::results::Results;
 use crate::settings::{self, ReplaySettings};
 use crate::sink::Screen;
@@ -95,18 +96,20 @@ fn choose(recording: &mut Recording, settings: &ReplaySettings, tables: &Tables)
         smt_weight_permille,
         pue,
         place,
+        intensity_series,
         ..
     } = &mut recording.head.choices;
-    let ReplaySettings {
-        country,
-        region,
-        intensity,
-        ..
-    } = settings;
-    if country.is_some() || region.is_some() || intensity.is_some() {
-        *place = tables
-            .resolve_place(country.as_deref(), region.as_deref(), *intensity)
+    let words = Words {
+        country: settings.country.as_deref(),
+        region: settings.region.as_deref(),
+        intensity: settings.intensity,
+        file: settings.intensity_file.as_deref(),
+    };
+    if words.any() {
+        let meant = words
+            .electricity(tables)
             .map_err(|error| Failure::own(&error, Some(error.hint())))?;
+        (*place, *intensity_series) = (meant.place, meant.series);
     }
     *pue = settings.pue.unwrap_or(*pue);
     *idle_policy = settings.idle_policy.unwrap_or(*idle_policy);

@@ -3,21 +3,24 @@
 mod gpu;
 mod words;
 
+use super::carbon::Blend;
 use super::cpu_model::CpuModelBooks;
 use super::evidence::Evidence;
 use super::gauge::Gauge;
 use super::gpu::GpuBooks;
 use super::ram::MemoryBooks;
+use super::supply::Supply;
 use super::uncertainty::{self, Parts};
 use super::{idle, weights};
 use crate::model::attribution::{Baseline, Books, apportion};
 use crate::model::counter::{Counter, ResetReason, Step};
 use crate::model::power_curve::PowerCurve;
 use crate::model::recording::{
-    Choices, CpuUsage, Domain, DomainKind, DomainSource, GpuLook, Head, Observation, Ranged, Reading,
+    Choices, CpuUsage, Domain, DomainKind, DomainSource, GpuLook, Head, IdlePolicy, Observation, Ranged,
+    Reading,
 };
 use crate::model::report::{DomainReport, IdlePower, Ledger};
-use crate::model::units::{Joules, MicroJoules, Moment, Share, Watts};
+use crate::model::units::{GramsPerKwh, Joules, MicroJoules, Moment, Share, Watts};
 use crate::model::usage::{self, Weights, WindowUsage};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -31,6 +34,10 @@ pub(super) struct DomainBooks {
     idle: IdlePower,
     pub(super) books: Books,
     evidence: Evidence,
+    /// The intensity of the job's energy, where it changes with time.
+    carbon: Blend,
+    /// That of a GPU's energy which is not split yet.
+    gathered: Blend,
     curve: Option<PowerCurve>,
     /// The part of the domain's CPUs that is set aside for the job.
     allocated: Share,
@@ -54,6 +61,7 @@ pub(super) struct Look<'a> {
     pub(super) since_last: Duration,
     /// At the GPU's users, where the domain is one.
     pub(super) gpu: Option<&'a GpuLook>,
+    pub(super) supply: &'a Supply,
 }
 
 /// Where the energy of a window comes from.
@@ -122,6 +130,8 @@ impl DomainBooks {
             idle,
             books: Books::default(),
             evidence: Evidence::default(),
+            carbon: Blend::default(),
+            gathered: Blend::default(),
             curve: idle::curve(domain, head, weights.shared_permille),
             allocated: idle::allocated(domain, head),
             known: Duration::ZERO,
@@ -138,6 +148,7 @@ impl DomainBooks {
             observation,
             slept,
             since_last,
+            supply,
             gpu: _,
         } = *look;
         match &mut self.meter {
@@ -167,7 +178,8 @@ impl DomainBooks {
                         self.wraps += u64::from(wrapped);
                         let window =
                             WindowUsage::between(&before, &usage, &self.domain.groups, &self.weights);
-                        self.enter(energy, from, to, &window, choices);
+                        let intensity = supply.between(from, to);
+                        self.enter(energy, to.since(from), &window, intensity, choices);
                     }
                     Step::Reset { reason, .. } => self.resets.get_or_insert((reason, 0)).1 += 1,
                     Step::First | Step::Slept | Step::Missing(_) => {}
@@ -183,6 +195,11 @@ impl DomainBooks {
                     let idle = Baseline::Power(model.idle());
                     let policy = choices.idle_policy;
                     let books = apportion(energy, elapsed, idle, &window, policy, self.allocated);
+                    let from = Moment(observation.at.0.saturating_sub(nanoseconds(since_last)));
+                    if let Some(intensity) = supply.between(from, observation.at) {
+                        self.carbon
+                            .add(books.ledger.job_total().joules().get(), intensity);
+                    }
                     self.books.add(&books);
                     self.known += since_last;
                 }
@@ -194,21 +211,26 @@ impl DomainBooks {
     fn enter(
         &mut self,
         energy: MicroJoules,
-        from: Moment,
-        to: Moment,
+        elapsed: Duration,
         window: &WindowUsage,
+        intensity: Option<Ranged<GramsPerKwh>>,
         choices: &Choices,
     ) {
-        let elapsed = to.since(from);
-        self.evidence.enter(energy, elapsed, window, self.curve.as_ref());
-        self.books.add(&apportion(
+        self.evidence
+            .enter(energy, elapsed, window, self.curve.as_ref(), intensity);
+        let books = apportion(
             energy,
             elapsed,
             self.idle.baseline(),
             window,
             choices.idle_policy,
             self.allocated,
-        ));
+        );
+        if let Some(intensity) = intensity {
+            self.carbon
+                .add(books.ledger.job_total().joules().get(), intensity);
+        }
+        self.books.add(&books);
         self.known += elapsed;
     }
 
@@ -219,8 +241,11 @@ impl DomainBooks {
         }
         if let Meter::Gpu(gpu) = &mut self.meter {
             let books = gpu.close(&head.choices);
-            books.iter().for_each(|books| self.books.add(books));
             self.idle = gpu.idle_power();
+            if let Some(books) = books {
+                self.books.add(&books);
+                self.mix(&books);
+            }
         }
         let (Meter::RamModel { job, refused }, DomainSource::RamModel(model)) =
             (&mut self.meter, &self.domain.source)
@@ -230,6 +255,7 @@ impl DomainBooks {
         *refused = memory.unreadable() > 0;
         if let Some(energy) = memory.energy(model) {
             *job = Some(energy);
+            self.carbon = memory.carbon();
             self.known = duration;
             let energy = MicroJoules((energy.value.get() * 1e6).round() as u64);
             let ledger = Ledger {
@@ -253,8 +279,27 @@ impl DomainBooks {
             self.books = self
                 .evidence
                 .books(power, head.choices.idle_policy, self.allocated);
+            self.remix(power, head.choices.idle_policy);
         }
         self.idle = settled;
+    }
+
+    /// The job's energy is another one under another baseline, and its mean intensity with it.
+    fn remix(&mut self, power: Watts, policy: IdlePolicy) {
+        let mean = self.evidence.intensity(power, policy, self.allocated);
+        self.carbon = Blend::default();
+        if let Some(mean) = mean {
+            self.carbon.add(self.job_energy().get(), mean);
+        }
+    }
+
+    pub(super) fn job_energy(&self) -> Joules {
+        self.books.ledger.job_total().joules()
+    }
+
+    /// The mean intensity of the job's energy; `None` where it does not change with time, or there is no energy.
+    pub(super) fn intensity(&self) -> Option<Ranged<GramsPerKwh>> {
+        self.carbon.mean()
     }
 
     pub(super) fn is_summed(&self) -> bool {
@@ -336,6 +381,10 @@ impl DomainBooks {
             coverage: self.coverage(duration),
         }
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A meter that has not been read yet.

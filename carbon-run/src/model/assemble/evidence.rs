@@ -3,14 +3,15 @@
 //! Under a power P that no window fell below, B is `P * dt` in every window, and so each line of the ledger is
 //! `sum(dE * s) - P * sum(dt * s)` with the windows' shares s. Two sums a line are all that has to be remembered.
 
+use super::carbon::Tinted;
 use super::idle::{PROOF, STEPS};
 use super::regression::{Bins, Intercept};
 use crate::model::attribution::{Books, split};
 use crate::model::calibration::quiet_below;
 use crate::model::power_curve::PowerCurve;
-use crate::model::recording::IdlePolicy;
+use crate::model::recording::{IdlePolicy, Ranged};
 use crate::model::report::{Ledger, QuietPower};
-use crate::model::units::{MicroJoules, Share, Watts};
+use crate::model::units::{GramsPerKwh, MicroJoules, Share, Watts};
 use crate::model::usage::WindowUsage;
 use std::time::Duration;
 
@@ -25,13 +26,21 @@ pub(super) struct Line {
 }
 
 impl Line {
-    fn add(&mut self, window: Self, share: f64) {
+    pub(super) fn add(&mut self, window: Self, share: f64) {
         self.energy += window.energy * share;
         self.time += window.time * share;
     }
 
+    pub(super) fn joules(self) -> f64 {
+        self.energy
+    }
+
+    pub(super) fn seconds(self) -> f64 {
+        self.time
+    }
+
     /// Under that power; joules.
-    fn at(self, power: f64) -> f64 {
+    pub(super) fn at(self, power: f64) -> f64 {
         (self.energy - power * self.time).max(0.0)
     }
 }
@@ -57,6 +66,7 @@ pub(super) struct Evidence {
     least: Option<f64>,
     quiet: Quiet,
     bins: Bins,
+    tinted: Tinted,
 }
 
 impl Evidence {
@@ -67,6 +77,7 @@ impl Evidence {
         elapsed: Duration,
         usage: &WindowUsage,
         curve: Option<&PowerCurve>,
+        intensity: Option<Ranged<GramsPerKwh>>,
     ) {
         let window = Line {
             energy: energy.joules().get(),
@@ -74,10 +85,17 @@ impl Evidence {
         };
         self.measured += energy;
         self.whole.add(window, 1.0);
-        if usage.all_ns > 0 {
-            self.capacity += window.time * usage.job_ns as f64 / usage.all_ns as f64;
-        }
+        let capacity = if usage.all_ns > 0 {
+            usage.job_ns as f64 / usage.all_ns as f64
+        } else {
+            0.0
+        };
+        self.capacity += window.time * capacity;
         let busy = usage.busy() as f64;
+        if let Some(intensity) = intensity {
+            let job = if busy > 0.0 { usage.job as f64 / busy } else { 0.0 };
+            self.tinted.enter(window, job, capacity, intensity);
+        }
         if usage.kernel.is_some() {
             self.kernel.get_or_insert_default();
         }
@@ -153,6 +171,17 @@ impl Evidence {
         let known = self.standalone.time > 0.0;
         let marginal = relative(self.marginal, self.job, power).filter(|_| known)?;
         Some((marginal, relative(self.standalone, self.job, power)?))
+    }
+
+    /// The mean intensity of the job's energy under a baseline power; `None` where it does not change with time, or where the
+    /// job has no energy.
+    pub(super) fn intensity(
+        &self,
+        power: Watts,
+        policy: IdlePolicy,
+        allocated: Share,
+    ) -> Option<Ranged<GramsPerKwh>> {
+        self.tinted.mean(power.get(), policy, allocated)
     }
 
     /// The whole run's books under a baseline power.

@@ -3,6 +3,7 @@
 //! [`Assembler`] takes the recording piece by piece, so that a run of a month needs no more memory than one of a second;
 //! [`assemble`] feeds it a whole one.
 
+mod carbon;
 mod cpu_model;
 mod domain;
 mod evidence;
@@ -12,6 +13,7 @@ mod gpu_idle;
 mod idle;
 mod ram;
 mod regression;
+mod supply;
 mod totals;
 mod uncertainty;
 
@@ -24,9 +26,10 @@ use super::usage::{Weights, WindowUsage};
 use domain::{DomainBooks, Look};
 use ram::MemoryBooks;
 use std::time::Duration;
+use supply::Supply;
 
 /// A recorded run's report. `intensity` is the electricity's, looked up for the recording's place
-/// ([`super::recording::Choices::place`]).
+/// ([`super::recording::Choices::place`]); where the recording has a time series of it, that goes first.
 #[must_use]
 pub fn assemble(recording: &Recording, intensity: Intensity) -> RunReport {
     let mut assembler = Assembler::open(recording.head.clone(), intensity);
@@ -58,7 +61,7 @@ pub fn idle_before(head: &Head) -> Vec<IdlePower> {
 #[derive(Debug, Clone)]
 pub struct Assembler {
     head: Head,
-    intensity: Intensity,
+    supply: Supply,
     domains: Vec<DomainBooks>,
     memory: MemoryBooks,
     first: Option<Observation>,
@@ -71,11 +74,12 @@ pub struct Assembler {
 impl Assembler {
     /// Opens the books.
     #[must_use]
-    pub fn open(head: Head, intensity: Intensity) -> Self {
+    pub fn open(mut head: Head, intensity: Intensity) -> Self {
         let domains = DomainBooks::open_all(&head);
+        let supply = Supply::open(&mut head, intensity);
         Self {
             head,
-            intensity,
+            supply,
             domains,
             memory: MemoryBooks::default(),
             first: None,
@@ -100,6 +104,7 @@ impl Assembler {
             .last
             .as_ref()
             .map_or(Duration::ZERO, |last| observation.at.since(last.at));
+        self.supply.reach(observation, slept);
         let devices = self.head.gpus.iter().flat_map(|gpus| &gpus.devices);
         let looks: Vec<_> = devices.map(|gpu| gpu.domain).zip(&observation.gpus).collect();
         for (at, (books, reading)) in self.domains.iter_mut().zip(&observation.readings).enumerate() {
@@ -109,13 +114,14 @@ impl Assembler {
                 slept,
                 since_last,
                 gpu: of_this.map(|(_, look)| *look),
+                supply: &self.supply,
             };
             books.observe(reading, &look, &self.head.choices);
         }
         for glance in &observation.memory_before {
-            self.memory.observe(Some(*glance));
+            self.memory.observe(Some(*glance), &self.supply);
         }
-        self.memory.observe(observation.memory);
+        self.memory.observe(observation.memory, &self.supply);
         if self.first.is_none() {
             self.first = Some(observation.clone());
         }
@@ -128,20 +134,20 @@ impl Assembler {
     pub fn close(mut self, tail: Option<&Tail>) -> RunReport {
         let (started, ended) = self.span(tail);
         let duration = ended.since(started);
-        self.memory.close(started, ended, tail);
+        self.memory.close(started, ended, tail, &self.supply);
         for books in &mut self.domains {
             books.close(&self.memory, duration, &self.head);
         }
         let window = self.window();
         let reports: Vec<_> = self.domains.iter().map(|books| books.report(duration)).collect();
         let totals = totals::total(&self.domains, &reports, self.head.gpus.as_ref());
-        let emissions = totals::emissions(&totals.energy.total, self.head.choices.pue, &self.intensity);
-
         // One look at the clocks of the CPUs is no time.
         let counted = self.looks > 1;
         let taken = self.taken();
         let quality = self.quality(tail, &totals, duration);
         let gpus = self.gpus();
+        let intensity = self.supply.close(totals.intensity);
+        let emissions = totals::emissions(&totals.energy.total, self.head.choices.pue, &intensity);
         let Head {
             choices,
             host,
@@ -166,7 +172,7 @@ impl Assembler {
             idle_policy: choices.idle_policy,
             domains: reports,
             gpus,
-            intensity: self.intensity,
+            intensity,
             pue: choices.pue,
             emissions,
             host,
@@ -237,6 +243,7 @@ impl Assembler {
         notes.extend(idle::notes(&self.head));
         notes.extend(gpu_idle::notes(&self.head));
         notes.extend(self.domains.iter().flat_map(DomainBooks::notes));
+        notes.extend(self.supply.notes());
         if self.slept > Duration::ZERO {
             notes.push(note(
                 "slept",

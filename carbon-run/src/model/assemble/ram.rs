@@ -1,7 +1,9 @@
 //! Memory without a meter: watts per GiB of the job's own memory, over time (METHOD.md, "RAM model").
 
+use super::carbon::Blend;
+use super::supply::Supply;
 use crate::model::recording::{MemoryUse, RamPowerModel, Ranged, Tail};
-use crate::model::units::{Joules, Moment, Watts};
+use crate::model::units::{GramsPerKwh, Joules, Moment, Watts};
 use std::time::Duration;
 
 /// Bytes of a GiB.
@@ -20,6 +22,8 @@ pub(super) struct MemoryBooks {
     proportion: Option<f64>,
     /// The most processes that a look could not look at.
     unreadable: u32,
+    /// The intensity of the likeliest byte-seconds, where it changes with time.
+    carbon: Blend,
 }
 
 /// The least, the likeliest and the most, in bytes.
@@ -31,7 +35,7 @@ fn bytes(memory: &MemoryUse) -> [f64; 3] {
 
 impl MemoryBooks {
     /// Enters a look at the memory. Between two looks it is taken to change evenly, and may have been at either all the time.
-    pub(super) fn observe(&mut self, memory: Option<MemoryUse>) {
+    pub(super) fn observe(&mut self, memory: Option<MemoryUse>, supply: &Supply) {
         let Some(now) = memory else { return };
         self.unreadable = self.unreadable.max(now.unreadable);
         if now.pss_bytes == 0 && now.unreadable > 0 {
@@ -46,7 +50,8 @@ impl MemoryBooks {
                 f64::midpoint(value, value_now),
                 high.max(high_now),
             ];
-            self.add(between, now.at.since(last.at).as_secs_f64());
+            let (from, to) = (last.at, now.at);
+            self.add(between, to.since(from).as_secs_f64(), supply.between(from, to));
         }
         self.first.get_or_insert(now);
         self.last = Some(now);
@@ -71,18 +76,18 @@ impl MemoryBooks {
     /// Before the first look it was as then, and after the last, and may have been nothing or the peak that the kernel
     /// keeps of the largest process. A look may fall just outside of the run. Without any look there is the peak alone:
     /// one process may have had it all the time, or each of them at once, or nobody for long.
-    pub(super) fn close(&mut self, started: Moment, ended: Moment, tail: Option<&Tail>) {
+    pub(super) fn close(&mut self, started: Moment, ended: Moment, tail: Option<&Tail>, supply: &Supply) {
         let peak = tail.and_then(|tail| tail.peak_rss_bytes).map(|peak| peak as f64);
         if let (Some(first), Some(last)) = (self.first, self.last) {
-            for (look, seconds) in [
-                (first, seconds(started, first.at)),
-                (last, seconds(last.at, ended)),
-            ] {
+            for (look, from, to) in [(first, started, first.at), (last, last.at, ended)] {
+                let seconds = seconds(from, to);
+                let (earlier, later) = (from.min(to), from.max(to));
+                let intensity = supply.between(earlier, later);
                 let [low, value, high] = bytes(&look);
                 if seconds > 0.0 {
-                    self.add([0.0, value, high.max(peak.unwrap_or(0.0))], seconds);
+                    self.add([0.0, value, high.max(peak.unwrap_or(0.0))], seconds, intensity);
                 } else {
-                    self.add([low, value, high], seconds);
+                    self.add([low, value, high], seconds, intensity);
                 }
             }
             self.integral = self.integral.map(|part| part.max(0.0));
@@ -96,11 +101,16 @@ impl MemoryBooks {
             self.add(
                 [0.0, peak / 2.0, peak * processes as f64],
                 ended.since(started).as_secs_f64(),
+                supply.between(started, ended),
             );
         }
     }
 
-    fn add(&mut self, bytes: [f64; 3], seconds: f64) {
+    fn add(&mut self, bytes: [f64; 3], seconds: f64, intensity: Option<Ranged<GramsPerKwh>>) {
+        if let Some(intensity) = intensity {
+            let [_, value, _] = bytes;
+            self.carbon.add(value * seconds, intensity);
+        }
         for (part, bytes) in self.integral.iter_mut().zip(bytes) {
             *part += bytes * seconds;
         }
@@ -109,6 +119,11 @@ impl MemoryBooks {
     /// The most processes of the job that a look could not look at.
     pub(super) fn unreadable(&self) -> u32 {
         self.unreadable
+    }
+
+    /// The intensity of what the memory used, weighted by its likeliest size.
+    pub(super) fn carbon(&self) -> Blend {
+        self.carbon
     }
 
     /// Mean over the run, in bytes; `None` when nobody looked.

@@ -1,5 +1,6 @@
 //! From domains to the job's totals, and from joules to grams.
 
+use super::carbon::Blend;
 use super::domain::DomainBooks;
 use super::uncertainty::Parts;
 use crate::model::recording::{DomainKind, Gpus, NO_GPU, Origin, Ranged, Source};
@@ -10,6 +11,8 @@ use crate::model::units::{Grams, GramsPerKwh, JOULES_PER_KWH, Joules, MicroJoule
 pub(super) struct Totals {
     pub(super) energy: JobEnergy,
     pub(super) uncertainty: Uncertainty,
+    /// The mean intensity of that energy, where it changes with time.
+    pub(super) intensity: Option<Ranged<GramsPerKwh>>,
 }
 
 /// Adds the summed domains up.
@@ -57,7 +60,22 @@ pub(super) fn total(domains: &[DomainBooks], reports: &[DomainReport], gpus: Opt
     Totals {
         energy: JobEnergy { total, cpu, ram, gpu },
         uncertainty,
+        intensity: intensity(domains),
     }
+}
+
+/// Of what the job used in each summed domain, at that domain's mean.
+fn intensity(domains: &[DomainBooks]) -> Option<Ranged<GramsPerKwh>> {
+    let mut blend = Blend::default();
+    for books in domains
+        .iter()
+        .filter(|books| books.is_summed() && books.is_known())
+    {
+        if let Some(mean) = books.intensity() {
+            blend.add(books.job_energy().get(), mean);
+        }
+    }
+    blend.mean()
 }
 
 /// Why there is no domain of memory. Where a sensor shows a socket with its memory, none is added.

@@ -45,6 +45,7 @@ fn head() -> Head {
             smt_weight_permille: 575,
             pue: 1.0,
             place: Place::World,
+            intensity_series: None,
             allocated: None,
             allocated_cpus: None,
         },

@@ -1,5 +1,6 @@
 //! How the person wants the books kept.
 
+use super::IntensitySeries;
 use crate::model::units::{Share, Watts};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,10 @@ pub struct Choices {
     pub pue: f64,
     /// Where the electricity comes from.
     pub place: Place,
+    /// `--intensity-file`: the carbon intensity as time goes by, from the start of the run on. [`Self::place`] is then what
+    /// holds where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intensity_series: Option<IntensitySeries>,
     /// Fraction of the CPUs that are the job's by allocation (Slurm, cpuset), where there is one.
     pub allocated: Option<Share>,
     /// The numbers of those CPUs, where they are known: each domain's share is then its own.

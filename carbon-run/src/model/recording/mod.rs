@@ -8,6 +8,7 @@ mod choices;
 mod domain;
 mod gpu;
 mod host;
+mod intensity_series;
 mod observation;
 mod power;
 mod tail;
@@ -20,6 +21,7 @@ pub use gpu::{
     GPU_IN_PACKAGE, Gpu, GpuIdlePower, GpuLook, GpuSample, GpuSlice, GpuUser, GpuVendor, Gpus, NO_GPU, Whose,
 };
 pub use host::{AccountingFacts, Backend, CpuGroup, Declined, Host};
+pub use intensity_series::{BadSeries, IntensitySeries, IntensityStep, SeriesFacts};
 pub use observation::{BusyTime, CpuUsage, MemoryUse, Observation, Reading, UsageAfter};
 pub use power::{
     CalibratedDomain, CalibratedGpu, CalibratedPower, Calibration, Conditions, CurvePoint, KnownPower,

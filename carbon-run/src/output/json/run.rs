@@ -102,6 +102,17 @@ struct Intensity<'a> {
     licence_reason: Option<&'static str>,
     /// Whether nobody said where, so that the world average stands in.
     assumed: bool,
+    /// Of a time series alone: what it was while the run went on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    over_time: Option<OverTime>,
+}
+
+#[derive(Serialize)]
+struct OverTime {
+    lowest_g_per_kwh: f64,
+    highest_g_per_kwh: f64,
+    /// Part of the run's time that the series covers.
+    covered: f64,
 }
 
 #[derive(Serialize)]
@@ -277,6 +288,11 @@ impl<'a> From<&'a crate::model::report::Intensity> for Intensity<'a> {
             licence: intensity.licence.as_deref(),
             licence_reason: intensity.licence.is_none().then_some("the source states none"),
             assumed: intensity.assumed,
+            over_time: intensity.over_time.map(|over_time| OverTime {
+                lowest_g_per_kwh: over_time.lowest.get(),
+                highest_g_per_kwh: over_time.highest.get(),
+                covered: over_time.covered.get(),
+            }),
         }
     }
 }

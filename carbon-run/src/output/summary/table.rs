@@ -260,7 +260,8 @@ fn emissions_row(report: &RunReport) -> Row {
     }
 }
 
-/// `France 2025, 42.3 g/kWh, lifecycle`, and the facility's overhead where there is one.
+/// `France 2025, 42.3 g/kWh, lifecycle`, and the facility's overhead where there is one; of a time series
+/// `France by grid.csv, 48.2 g/kWh (31 to 77), lifecycle`.
 fn electricity(intensity: &Intensity, pue: f64) -> String {
     let year = intensity.year.map(|year| format!(" {year}")).unwrap_or_default();
     let value = digits(intensity.value.value.get(), 3);
@@ -274,10 +275,22 @@ fn electricity(intensity: &Intensity, pue: f64) -> String {
     } else {
         String::new()
     };
-    harmless(&format!(
-        "{}{year}, {value} g/kWh, {boundary}{pue}",
-        intensity.name
-    ))
+    let Intensity { name, source, .. } = intensity;
+    let spread = intensity.over_time.map(|over_time| {
+        let (lowest, highest) = (over_time.lowest.get(), over_time.highest.get());
+        if lowest < highest {
+            format!(" ({} to {})", digits(lowest, 3), digits(highest, 3))
+        } else {
+            String::new()
+        }
+    });
+    let whose = match spread {
+        Some(_) if intensity.place == "user" => source.clone(),
+        Some(_) => format!("{name} by {source}"),
+        None => format!("{name}{year}"),
+    };
+    let spread = spread.unwrap_or_default();
+    harmless(&format!("{whose}, {value} g/kWh{spread}, {boundary}{pue}"))
 }
 
 fn cpu_time(report: &RunReport) -> String {

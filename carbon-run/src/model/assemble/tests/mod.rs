@@ -2,6 +2,7 @@
 //! used which energy, whatever the others did.
 
 mod coverage;
+mod electricity;
 mod gaps;
 mod gpu_powers;
 mod idle_power;
@@ -207,6 +208,7 @@ fn head(groups: Vec<CpuGroup>, domains: Vec<Domain>) -> Head {
             smt_weight_permille: 575,
             pue: 1.0,
             place: Place::World,
+            intensity_series: None,
             allocated: None,
             allocated_cpus: None,
         },
@@ -263,6 +265,7 @@ fn intensity() -> Intensity {
         method: "location-average".to_owned(),
         licence: None,
         assumed: false,
+        over_time: None,
     }
 }
 

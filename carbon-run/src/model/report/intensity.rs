@@ -1,0 +1,43 @@
+//! Carbon intensity as every output sees it.
+
+use crate::model::recording::Ranged;
+use crate::model::units::{GramsPerKwh, Share};
+use serde::Serialize;
+
+/// The electricity's carbon intensity with its pedigree.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Intensity {
+    /// gCO2eq per kWh, with its range.
+    pub value: Ranged<GramsPerKwh>,
+    /// The place's code: `FRA`, `CA-QC`, `WORLD`; `user` for `--intensity`, and for a time series without a place.
+    pub place: String,
+    /// The place's name: `France`.
+    pub name: String,
+    /// Publisher and edition, as `Ember, Yearly Electricity Data (2026 release)`; the file of a time series.
+    pub source: String,
+    /// The year that the figure describes.
+    pub year: Option<u16>,
+    /// `lifecycle` or `direct`; `unstated` for `--intensity`, and for a time series that does not say.
+    pub boundary: String,
+    /// `production` or `consumption`; `unstated` for `--intensity` and for a time series.
+    pub flow: String,
+    /// `location-average`, `time-series`, or `user`.
+    pub method: String,
+    /// Licence of the figure (SPDX), where it has one.
+    pub licence: Option<String>,
+    /// Whether nobody said where, so that the world average stands in.
+    pub assumed: bool,
+    /// Of a time series, of which [`Self::value`] is the mean by the job's energy.
+    pub over_time: Option<IntensityOverTime>,
+}
+
+/// What a time series of intensity was while the run went on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct IntensityOverTime {
+    /// The lowest value that was used.
+    pub lowest: GramsPerKwh,
+    /// The highest value that was used.
+    pub highest: GramsPerKwh,
+    /// Part of the run's time that the series covers.
+    pub covered: Share,
+}
