@@ -72,7 +72,7 @@ fn a_wrong_value_of_every_ranged_flag_is_refused_before_the_command_starts() {
         ("--interval", &["9ms", "61m", "0", "-1", "soon"]),
         ("--idle-power", &["-1", "30,", "30;31", "inf"]),
         ("--idle-policy", &["fair", "Capacity"]),
-        ("--accounting", &["daemon", "magic"]),
+        ("--accounting", &["bpf", "magic"]),
         ("--output-dir", &[""]),
         ("--json", &[""]),
         ("--record", &[""]),

@@ -108,12 +108,8 @@ pub struct Slot {
     pub owner: u32,
     /// The other hardware thread of this core, or [`NO_SIBLING`]. Filled in by the loader.
     pub sibling: u32,
-    /// Members that could not be entered: a failed map update here is time misattributed for ever.
-    pub lost: u64,
     /// Processes that were given a serial number here.
     pub born: u64,
-    /// Processes without an entry of their own in PROCESSES: the breakdown was full.
-    pub unlisted_processes: u64,
     /// Which task is on, by its id in the initial PID namespace: a switch away from another one shows that a switch in
     /// between was not seen.
     pub task: u32,
@@ -131,6 +127,8 @@ pub struct Slot {
     pub softirq_since_ns: u64,
     /// When the hard interrupt that is being served began; 0 outside one.
     pub hardirq_since_ns: u64,
+    /// Fills two cache lines.
+    pub reserved: [u64; 2],
 }
 
 /// What a stretch in an interrupt takes at most, as a rule, in nanoseconds: a timer's tick takes some microseconds, on a virtual
@@ -162,8 +160,8 @@ pub struct OnCpu {
     pub interrupted_shared_ns: u64,
 }
 
-/// A job's head count. Updated atomically.
-#[repr(C)]
+/// A job's head count, in a cache line of its own. Updated atomically.
+#[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Processes that were ever members.
@@ -172,8 +170,17 @@ pub struct Census {
     pub tasks: u64,
     /// Tasks that have begun to exit.
     pub exited: u64,
+    /// Tasks that were freed, which nobody can run any more. When that is all of [`Self::tasks`], and nobody is armed for the
+    /// job, its number may be given to another.
+    pub freed: u64,
     /// On-CPU nanoseconds of processes that have no entry in PROCESSES, or whose record DEPARTED had no room for.
     pub unlisted_ns: u64,
+    /// Processes without an entry of their own in PROCESSES, or whose record DEPARTED had no room for.
+    pub unlisted_processes: u64,
+    /// Members that could not be entered: a failed map update here is time misattributed for ever.
+    pub lost: u64,
+    /// Fills the cache line.
+    pub reserved: u64,
 }
 
 /// What a task is to us. In task storage, so it goes when the task is freed, and a reused PID inherits nothing.
@@ -208,7 +215,8 @@ pub struct Process {
     pub comm: [u8; 16],
 }
 
-/// Room for living processes of all jobs together; beyond it totals stay exact and the breakdown says so.
+/// Room for living processes of all jobs together, unless the loader wants more; beyond it totals stay exact and the
+/// breakdown says so.
 pub const MAX_PROCESSES: u32 = 8192;
 
 /// Bytes of the ring buffer of ended processes: about 18,000 of them between two readings.
@@ -217,7 +225,7 @@ pub const DEPARTED_BYTES: u32 = 1 << 20;
 const _: () = {
     assert!(size_of::<Slot>() == 128 && align_of::<Slot>() == 64);
     assert!(size_of::<OnCpu>() == 32);
-    assert!(size_of::<Census>() == 32);
+    assert!(size_of::<Census>() == 64);
     assert!(size_of::<TaskState>() == 24);
     assert!(size_of::<Process>() == 40);
     // A ring buffer needs a power of two of pages.

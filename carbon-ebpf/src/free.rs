@@ -11,7 +11,7 @@ use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use carbon_common::{Process, owner};
 
-use crate::maps::{CENSUS, DEPARTED, PROCESSES, SLOTS, TASKS};
+use crate::maps::{CENSUS, DEPARTED, PROCESSES, TASKS};
 use crate::{atomic, slot, task};
 
 #[btf_tracepoint(function = "sched_process_free")]
@@ -30,6 +30,10 @@ pub fn sched_process_free(ctx: BtfTracePointContext) -> i32 {
     let unseen = task::unclaimed(dead, state);
     if unseen > 0 {
         slot::settle(owner, serial, unseen);
+    }
+    if let Some(census) = CENSUS.get_ptr_mut(owner) {
+        // SAFETY: a live map value.
+        unsafe { atomic::add(&raw mut (*census).freed, 1) };
     }
     if serial == 0 || task::pid(dead) != task::tgid(dead) {
         return 0;
@@ -53,9 +57,7 @@ fn keep_in_the_lump(record: &Process) {
     if let Some(census) = CENSUS.get_ptr_mut(record.owner) {
         // SAFETY: a live map value.
         unsafe { atomic::add(&raw mut (*census).unlisted_ns, record.on_cpu_ns) };
-    }
-    if let Some(slot) = SLOTS.get_ptr_mut(slot::this_cpu()) {
-        // SAFETY: a live map value.
-        unsafe { atomic::add(&raw mut (*slot).unlisted_processes, 1) };
+        // SAFETY: as above.
+        unsafe { atomic::add(&raw mut (*census).unlisted_processes, 1) };
     }
 }

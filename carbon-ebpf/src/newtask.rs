@@ -53,9 +53,9 @@ pub fn task_newtask(ctx: BtfTracePointContext) -> i32 {
         ran_ns: 0,
     };
     if TASKS.put(child, &mut state).is_none() {
-        if let Some(slot) = SLOTS.get_ptr_mut(slot::this_cpu()) {
+        if let Some(census) = CENSUS.get_ptr_mut(heirs) {
             // SAFETY: a live map value.
-            unsafe { atomic::add(&raw mut (*slot).lost, 1) };
+            unsafe { atomic::add(&raw mut (*census).lost, 1) };
         }
         return 0;
     }
@@ -70,10 +70,11 @@ pub fn task_newtask(ctx: BtfTracePointContext) -> i32 {
 /// depend on it.
 #[inline(always)]
 fn enter_process(child: *const task_struct, parent: *const task_struct, job: u32) -> u64 {
-    if let Some(census) = CENSUS.get_ptr_mut(job) {
-        // SAFETY: a live map value.
-        unsafe { atomic::add(&raw mut (*census).processes, 1) };
-    }
+    let Some(census) = CENSUS.get_ptr_mut(job) else {
+        return 0;
+    };
+    // SAFETY: a live map value.
+    unsafe { atomic::add(&raw mut (*census).processes, 1) };
     let cpu = slot::this_cpu();
     let Some(slot) = SLOTS.get_ptr_mut(cpu) else {
         return 0;
@@ -92,7 +93,7 @@ fn enter_process(child: *const task_struct, parent: *const task_struct, job: u32
     };
     if PROCESSES.insert(&serial, &entry, u64::from(BPF_NOEXIST)).is_err() {
         // SAFETY: a live map value.
-        unsafe { atomic::add(&raw mut (*slot).unlisted_processes, 1) };
+        unsafe { atomic::add(&raw mut (*census).unlisted_processes, 1) };
         return 0;
     }
     serial

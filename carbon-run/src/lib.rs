@@ -6,10 +6,11 @@
 //! [`model::report::RunReport`].
 //!
 //! The command line is [`cli`] and [`settings`]; [`session`] conducts; [`launch`], [`accounting`], [`meter`], [`host`]
-//! and [`sink`] touch the machine; [`model`] and [`output`] are pure; [`verb`] has one file per verb.
+//! and [`sink`] touch the machine; [`daemon`] does so for many jobs at once, and [`wire`] is what it says to them; [`model`] and [`output`] are pure; [`verb`] has one file per verb.
 
 pub mod accounting;
 pub mod cli;
+pub mod daemon;
 pub mod host;
 pub mod launch;
 pub mod meter;
@@ -19,3 +20,4 @@ pub mod session;
 pub mod settings;
 pub mod sink;
 pub mod verb;
+pub mod wire;

@@ -16,7 +16,10 @@ pub(crate) fn root(test: &str) -> bool {
 }
 
 /// Tells of a test that cannot run here.
-fn not_run(test: &str, need: &str) {
+///
+/// # Panics
+/// When `CI` is set.
+pub(crate) fn not_run(test: &str, need: &str) {
     assert!(
         std::env::var_os("CI").is_none(),
         "`{test}` needs {need}, and in CI it has to run"

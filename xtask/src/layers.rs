@@ -31,7 +31,9 @@ const fn layer(
 const LAYERS: &[Layer] = &[
     layer("model", &[], &[]),
     layer("output", &["model"], &["recording", "report", "units", "checkup"]),
-    layer("accounting", &["model"], &["recording", "units"]),
+    layer("wire", &["model"], &["recording", "units"]),
+    // Of a daemon it knows no more than what is said to it.
+    layer("accounting", &["model", "wire"], &["recording", "units"]),
     // Which decrease is a wrap is the model's knowledge, and the meter's own check of its counters needs it.
     layer("meter", &["model"], &["recording", "units", "counter"]),
     layer("host", &["model"], &["recording", "units"]),
@@ -39,6 +41,11 @@ const LAYERS: &[Layer] = &[
     layer("sink", &["model"], &["recording", "units"]),
     layer("settings", &["model"], &["recording", "units"]),
     layer("cli", &["settings", "model"], &["recording", "units"]),
+    layer(
+        "daemon",
+        &["accounting", "meter", "host", "wire", "model"],
+        &["recording", "units"],
+    ),
     layer(
         "session",
         &[
@@ -55,7 +62,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "verb",
-        &["cli", "settings", "session", "output", "sink", "model"],
+        &["cli", "settings", "session", "daemon", "output", "sink", "model"],
         &[],
     ),
 ];

@@ -1,6 +1,6 @@
 //! Down the ladder to the first rung that holds.
 
-use super::{Accounting, AccountingError, cgroup, ebpf, perf, procfs};
+use super::{Accounting, AccountingError, cgroup, daemon, ebpf, perf, procfs};
 use crate::model::recording::{AccountingFacts, Backend, CpuGroup, Declined};
 
 /// An opened rung, and the facts for the recording.
@@ -32,6 +32,8 @@ type Rung = Result<Box<dyn Accounting>, AccountingError>;
 
 fn open_rung(backend: Backend, groups: &[CpuGroup], siblings: &[Option<u32>]) -> Rung {
     Ok(match backend {
+        // Its meters are the daemon's, too, so it is opened before anything else: by the session.
+        Backend::Daemon => return Err(daemon::DaemonError::Refused("it was not asked".to_owned()).into()),
         Backend::Ebpf => Box::new(ebpf::Ebpf::open(groups, siblings)?),
         Backend::Perf => Box::new(perf::Perf::open(groups)?),
         Backend::Cgroup => Box::new(cgroup::Cgroup::open(groups)?),
@@ -71,6 +73,21 @@ fn climb(
     match whole {
         Some((accounting, declined)) => Ok(opened(accounting, declined)),
         None => open_rung(Backend::Procfs).map(|accounting| opened(accounting, declined)),
+    }
+}
+
+impl Opened {
+    /// The best rung, with which none is declined.
+    #[must_use]
+    pub fn of(accounting: Box<dyn Accounting>) -> Self {
+        opened(accounting, Vec::new())
+    }
+
+    /// With a better one that could not be used.
+    #[must_use]
+    pub fn declining(mut self, better: Option<Declined>) -> Self {
+        self.facts.declined.splice(0..0, better);
+        self
     }
 }
 
@@ -128,7 +145,10 @@ mod tests {
     /// Climbs where each rung either does not work (`None`) or tells groups apart or not. Which rung it was, and what
     /// was declined.
     fn climbed(rungs: [Option<bool>; 4]) -> Option<(Backend, Vec<Backend>)> {
-        let by_backend = |backend| Backend::ALL.iter().position(|one| *one == backend).unwrap();
+        let by_backend = |backend| {
+            let ladder = [Backend::Ebpf, Backend::Perf, Backend::Cgroup, Backend::Procfs];
+            ladder.iter().position(|one| *one == backend).unwrap()
+        };
         let opened = climb(None, |backend| match rungs[by_backend(backend)] {
             Some(apart) => Ok(Box::new(Fake { backend, apart })),
             None => Err(broken()),

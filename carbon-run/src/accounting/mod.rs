@@ -4,6 +4,7 @@
 //! that is and why no better one was.
 
 pub mod cgroup;
+pub mod daemon;
 pub mod ebpf;
 mod family;
 mod job_time;
@@ -60,6 +61,15 @@ pub trait Accounting {
     /// # Errors
     /// When the counters cannot be read.
     fn sample(&mut self) -> Result<Sample, AccountingError>;
+
+    /// Another sample, right after the meters were read: by default only where that was `slow`, so that who ran may have changed
+    /// since the first one. `None` where it would tell no more.
+    fn sample_after(&mut self, slow: bool) -> Option<Sample> {
+        if slow { self.sample().ok() } else { None }
+    }
+
+    /// The command has ended: the next sample is the one that the totals rest on.
+    fn expect_last(&mut self) {}
 
     /// A child of carbon-run's has been reaped, the command itself or an orphan of the job, and `wait4` told its time
     /// and that of those it had waited for. Only rungs that rest on it care.
@@ -119,6 +129,9 @@ pub struct Closing {
 /// Accounting that does not work.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountingError {
+    /// The daemon rung.
+    #[error(transparent)]
+    Daemon(#[from] daemon::DaemonError),
     /// The eBPF rung.
     #[error(transparent)]
     Ebpf(#[from] ebpf::EbpfError),
@@ -138,6 +151,7 @@ impl AccountingError {
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
+            Self::Daemon(error) => error.remedy(),
             Self::Ebpf(error) => error.remedy(),
             Self::Perf(error) => error.remedy(),
             Self::Cgroup(error) => error.remedy(),

@@ -1,5 +1,6 @@
 //! The flags of `carbon-run doctor`.
 
+use super::daemon::DaemonSocket;
 use super::flags::{NvmlLibrary, State, Sysroot, Verbose, switch, value};
 use crate::settings::{Key, Layer};
 use clap::Args;
@@ -10,6 +11,8 @@ pub struct Doctor {
     /// Answer in JSON on stdout
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    daemon: DaemonSocket,
     #[command(flatten)]
     nvml: NvmlLibrary,
     #[command(flatten)]
@@ -25,6 +28,7 @@ impl Doctor {
     #[must_use]
     pub fn layer(&self) -> Layer {
         let mut layer = Layer::default();
+        value(&mut layer, Key::DaemonSocket, self.daemon.daemon_socket.as_ref());
         value(&mut layer, Key::NvmlLibrary, self.nvml.nvml_library.as_ref());
         value(&mut layer, Key::StateDir, self.state.state_dir.as_ref());
         value(&mut layer, Key::Sysroot, self.sysroot.sysroot.as_ref());

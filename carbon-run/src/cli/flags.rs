@@ -1,13 +1,13 @@
 //! The options, grouped as the help shows them. A group that a run and `replay` share is defined once.
 
 use super::calibrate::Calibrate;
+use super::daemon::{Daemon, DaemonSocket};
 use super::doctor::Doctor;
-use crate::model::recording::{Backend, IdlePolicy};
+use super::offered::{Offered, backends, idle_policies};
 use crate::settings::{Key, Layer, Origin};
-use clap::builder::{PossibleValue, TypedValueParser};
-use clap::{Arg, Args, Command, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueHint};
 use clap_complete::Shell;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The options of a run.
@@ -48,6 +48,11 @@ pub enum Verb {
     /// other state stays as it was. One that somebody works on is left out. To measure a GPU with a context, hold one in
     /// another terminal, as `python3 -c "import torch; x = torch.zeros(1).cuda(); input()"` does, and calibrate again.
     Calibrate(Calibrate),
+    /// Serve all users of this machine: the privileged part, once, for any number of jobs
+    ///
+    /// Owns the eBPF program and the meters, so that `carbon-run` measures in full without any right. Stays in the foreground; the
+    /// units that are shipped with it run it under systemd. SECURITY.md says what a user can and cannot learn through it.
+    Daemon(Daemon),
     /// Print the completions for a shell
     ///
     /// For bash: `carbon-run completions bash > ~/.local/share/bash-completion/completions/carbon-run`
@@ -192,6 +197,8 @@ struct Accounting {
     /// How CPU time is counted [default: auto]
     #[arg(long, value_name = "HOW", value_parser = Offered(backends))]
     accounting: Option<OsString>,
+    #[command(flatten)]
+    daemon: DaemonSocket,
     /// Time between two samples, 10ms to 1h, as 500ms, 1s or 2
     ///
     /// A number without a unit is seconds. By default 1 s, and 100 ms while a run is younger than 10 s.
@@ -323,6 +330,7 @@ impl RunOutput {
 impl Accounting {
     fn say(&self, layer: &mut Layer) {
         value(layer, Key::Accounting, self.accounting.as_ref());
+        value(layer, Key::DaemonSocket, self.daemon.daemon_socket.as_ref());
         value(layer, Key::Interval, self.interval.as_ref());
         value(layer, Key::NvmlLibrary, self.nvml.nvml_library.as_ref());
         value(layer, Key::StateDir, self.state.state_dir.as_ref());
@@ -342,50 +350,4 @@ pub(super) fn switch(layer: &mut Layer, key: Key, given: bool) {
     if given {
         layer.say(key, "true", Origin::Flag);
     }
-}
-
-/// Offers values to the help and to the completions and lets every value pass: the settings refuse a wrong one in the
-/// same words whichever layer it comes from.
-#[derive(Clone)]
-struct Offered(fn() -> Vec<PossibleValue>);
-
-impl TypedValueParser for Offered {
-    type Value = OsString;
-
-    fn parse_ref(&self, _: &Command, _: Option<&Arg>, value: &OsStr) -> Result<OsString, clap::Error> {
-        Ok(value.to_owned())
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new((self.0)().into_iter()))
-    }
-}
-
-fn idle_policies() -> Vec<PossibleValue> {
-    let policies = IdlePolicy::ALL.into_iter();
-    policies
-        .map(|policy| {
-            PossibleValue::new(policy.name()).help(match policy {
-                IdlePolicy::None => "nobody: the job gets only what it added",
-                IdlePolicy::Capacity => "the job, by the part of the machine's CPU time that it used",
-                IdlePolicy::Allocated => "the job, by the part of the CPUs that are allocated to it",
-                IdlePolicy::Busy => "the job, by its part of the busy time; moves with the neighbours",
-                IdlePolicy::All => "the job: the machine is its own",
-            })
-        })
-        .collect()
-}
-
-fn backends() -> Vec<PossibleValue> {
-    vec![
-        PossibleValue::new("auto").help("the best that this machine and your rights allow"),
-        PossibleValue::new(Backend::Ebpf.name())
-            .help("an eBPF program on the scheduler; needs CAP_BPF and CAP_PERFMON"),
-        PossibleValue::new(Backend::Perf.name())
-            .help("the kernel's task clock; needs no rights where perf_event_paranoid is 2 or less"),
-        PossibleValue::new(Backend::Cgroup.name())
-            .help("a control group for the job; needs root, or a group that is delegated to you"),
-        PossibleValue::new(Backend::Procfs.name())
-            .help("/proc and what ended processes used; needs no rights"),
-    ]
 }

@@ -3,12 +3,15 @@
 //! Values stay text here; [`crate::settings`] holds them to their ranges, in every layer alike.
 
 mod calibrate;
+mod daemon;
 mod doctor;
 mod flags;
+mod offered;
 mod text;
 mod usage;
 
 pub use calibrate::Calibrate;
+pub use daemon::Daemon;
 pub use doctor::Doctor;
 pub use flags::{Replay, RunFlags, Verb};
 pub use usage::UsageError;

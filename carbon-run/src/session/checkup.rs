@@ -3,7 +3,8 @@
 use super::clocks;
 use super::electricity::{ElectricityError, Words};
 use super::{gpus, prepare};
-use crate::accounting;
+use crate::accounting::daemon::Daemon;
+use crate::accounting::{self, AccountingError};
 use crate::host::{self, HostError, Topology};
 use crate::launch::sheltered;
 use crate::meter::{self, drm, nvml, powercap};
@@ -65,7 +66,7 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
         carbon_run_version: env!("CARGO_PKG_VERSION").to_owned(),
         packages: packages(&topology.groups),
         accounting: Backend::ALL
-            .map(|backend| rung(backend, &topology.groups, &topology.siblings))
+            .map(|backend| rung(settings, backend, &topology))
             .into(),
         gpus: devices(settings),
         meters: meters(settings, &topology.groups),
@@ -159,8 +160,9 @@ fn idle_check(name: &str, state: Option<&'static str>, idle: IdlePower) -> IdleC
     }
 }
 
-fn rung(backend: Backend, groups: &[CpuGroup], siblings: &[Option<u32>]) -> Check {
+fn rung(settings: &Settings, backend: Backend, topology: &Topology) -> Check {
     let gives = match backend {
+        Backend::Daemon => "as ebpf, and the daemon's meters, without any right",
         Backend::Ebpf => "on-CPU time of every descendant and of everybody else, exact, per CPU",
         Backend::Perf => {
             "on-CPU time of every descendant, the ends of short processes from rusage; the others in clock ticks"
@@ -170,11 +172,18 @@ fn rung(backend: Backend, groups: &[CpuGroup], siblings: &[Option<u32>]) -> Chec
             "CPU time from /proc and rusage: exact for processes that were waited for, else sampled"
         }
     };
-    let failure = accounting::open(Some(backend), groups, siblings).err();
+    let failure = match backend {
+        Backend::Daemon => Daemon::connect(&settings.daemon_socket)
+            .err()
+            .map(AccountingError::from),
+        Backend::Ebpf | Backend::Perf | Backend::Cgroup | Backend::Procfs => {
+            accounting::open(Some(backend), &topology.groups, &topology.siblings).err()
+        }
+    };
     Check {
         name: backend.name().to_owned(),
         gives: gives.to_owned(),
-        remedy: failure.as_ref().and_then(accounting::AccountingError::remedy),
+        remedy: failure.as_ref().and_then(AccountingError::remedy),
         failure: failure.map(|error| error.to_string()),
     }
 }

@@ -1,5 +1,6 @@
 //! The one conductor: opens sinks, meters and accounting, starts the command, samples, closes.
 
+mod by_daemon;
 mod cadence;
 pub mod calibrate;
 pub mod checkup;
@@ -163,6 +164,7 @@ async fn conduct(
         .await;
     }
     let at = clocks::now();
+    observer.expect_last();
     enter(&mut observer, &mut notes, started);
 
     let closing = observer.close(running.pid());

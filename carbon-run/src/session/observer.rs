@@ -60,6 +60,11 @@ impl Observer {
         self.accounting.reaped(pid, cpu);
     }
 
+    /// The command has ended: the next look is the last.
+    pub(super) fn expect_last(&mut self) {
+        self.accounting.expect_last();
+    }
+
     pub(super) fn living(&mut self) -> u64 {
         self.accounting.living()
     }
@@ -124,15 +129,12 @@ impl Observer {
             .iter_mut()
             .flat_map(|meter| meter.read(&mut clocks::now))
             .collect();
-        let usage_after = if is_apart(sampled.since(begun), clocks::now().since(sampled)) {
-            // Without it the look is as good as it was.
-            self.accounting.sample().ok().map(|later| UsageAfter {
-                at: later.at,
-                usage: later.usage,
-            })
-        } else {
-            None
-        };
+        let slow = is_apart(sampled.since(begun), clocks::now().since(sampled));
+        // Without it the look is as good as it was.
+        let usage_after = self.accounting.sample_after(slow).map(|later| UsageAfter {
+            at: later.at,
+            usage: later.usage,
+        });
         readings.extend(std::iter::repeat_n(Reading::Modelled, self.modelled));
         Ok(Look {
             sample,

@@ -1,11 +1,12 @@
 //! Everything that is known before the command starts.
 
+use super::by_daemon;
 use super::cpu_table::{self, CpuTableFileError};
 use super::electricity::{Electricity, ElectricityError, Words, uncovered};
 use super::observer::Observer;
 use super::power_store::PowerStore;
 use super::{clocks, gpus, words};
-use crate::accounting::{self, AccountingError};
+use crate::accounting::{self, AccountingError, Opened};
 use crate::host::{self, HostError};
 use crate::launch::sheltered;
 use crate::meter;
@@ -97,9 +98,16 @@ pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
         ..host::probe(&settings.sysroot)
     };
     let topology = host::topology(&settings.sysroot)?;
-    let groups = topology.groups.clone();
+    let daemon = by_daemon::find(settings)?;
+    let groups = match &daemon {
+        Ok(daemon) => daemon.machine().groups.clone(),
+        Err(_) => topology.groups.clone(),
+    };
     // Drivers' libraries start threads and open files.
-    let opened = sheltered(|| meter::open(&settings.sysroot, &groups));
+    let opened = match &daemon {
+        Ok(daemon) => by_daemon::meters(daemon),
+        Err(_) => sheltered(|| meter::open(&settings.sysroot, &groups)),
+    };
     let graphics = sheltered(|| meter::open_gpus(&settings.sysroot, settings.nvml_library.as_deref()));
     let mut domains = opened.domains();
     let (gpus, unclear) = gpus::facts(
@@ -128,7 +136,13 @@ pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
     let modelled_count = modelled.len();
     domains.extend(modelled);
 
-    let accounting = accounting::open(settings.accounting, &groups, &topology.siblings)?;
+    let accounting = match daemon {
+        Ok(daemon) => Opened::of(Box::new(daemon)),
+        Err(declined) => {
+            let opened = accounting::open(settings.accounting, &groups, &topology.siblings)?;
+            opened.declining(declined)
+        }
+    };
     if settings.strict {
         let declined = accounting
             .facts

@@ -42,6 +42,8 @@ pub enum Key {
     Verbose,
     /// `--accounting`
     Accounting,
+    /// `--daemon-socket`
+    DaemonSocket,
     /// `--interval`
     Interval,
     /// `--wait-tree`
@@ -64,7 +66,7 @@ pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
 
 impl Key {
     /// Every setting, in the order of the help.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Country,
         Self::Region,
         Self::Intensity,
@@ -84,6 +86,7 @@ impl Key {
         Self::Quiet,
         Self::Verbose,
         Self::Accounting,
+        Self::DaemonSocket,
         Self::Interval,
         Self::WaitTree,
         Self::Strict,
@@ -122,6 +125,7 @@ impl Key {
             Self::Quiet => "quiet",
             Self::Verbose => "verbose",
             Self::Accounting => "accounting",
+            Self::DaemonSocket => "daemon-socket",
             Self::Interval => "interval",
             Self::WaitTree => "wait-tree",
             Self::Strict => "strict",
@@ -175,9 +179,10 @@ impl Key {
             Self::OutputDir | Self::StateDir | Self::Sysroot => "the path of a directory",
             Self::Json => "the path of a file, or `-` for stdout",
             Self::CpuTable | Self::IntensityFile | Self::Record | Self::NvmlLibrary => "the path of a file",
+            Self::DaemonSocket => "the path of a socket",
             Self::RamPower => "a number of watts per GiB of at least 0",
             Self::Csv | Self::Quiet | Self::Verbose | Self::WaitTree | Self::Strict => "`true` or `false`",
-            Self::Accounting => "one of `auto`, `ebpf`, `perf`, `cgroup`, `procfs`",
+            Self::Accounting => "one of `auto`, `daemon`, `ebpf`, `perf`, `cgroup`, `procfs`",
             Self::Interval => "a time from 10 ms to 1 h",
         }
     }
@@ -217,6 +222,7 @@ impl Key {
                 "on the command line it takes no value"
             }
             Self::Accounting => "`auto` takes the best that this machine allows",
+            Self::DaemonSocket => "for example `/run/carbon-run/socket`",
             Self::Interval => "for example `500ms`, `1s` or `2` (seconds)",
         }
     }

@@ -82,6 +82,8 @@ pub struct Settings {
     pub interval: Option<Duration>,
     /// The rung of the ladder to use; `None`: the best that can be had.
     pub accounting: Option<Backend>,
+    /// Where the daemon listens.
+    pub daemon_socket: PathBuf,
     /// Wait for descendants that outlive the command.
     pub wait_tree: bool,
     /// Fail where a measurement would otherwise be degraded.
@@ -192,6 +194,9 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         accounting: chosen
             .read(Key::Accounting, |value| value.accounting())?
             .flatten(),
+        daemon_socket: chosen
+            .read(Key::DaemonSocket, |value| value.path())?
+            .unwrap_or_else(|| "/run/carbon-run/socket".into()),
         wait_tree: chosen.switch(Key::WaitTree, false)?,
         strict: chosen.switch(Key::Strict, false)?,
         nvml_library: chosen.read(Key::NvmlLibrary, |value| value.path())?,
@@ -252,6 +257,7 @@ impl Settings {
             Key::Quiet => Some(self.quiet.to_string()),
             Key::Verbose => Some(self.verbose.to_string()),
             Key::Accounting => Some(self.accounting.map_or("auto", Backend::name).to_owned()),
+            Key::DaemonSocket => Some(self.daemon_socket.display().to_string()),
             Key::Interval => self.interval.map(|interval| format!("{interval:?}")),
             Key::WaitTree => Some(self.wait_tree.to_string()),
             Key::Strict => Some(self.strict.to_string()),

@@ -2,6 +2,7 @@
 
 pub mod calibrate;
 pub mod completions;
+pub mod daemon;
 pub mod doctor;
 pub mod man;
 pub mod replay;
@@ -78,6 +79,7 @@ fn verb_of(verb: &Verb) -> Result<Outcome, Failure> {
         Verb::Doctor(flags) => doctor::doctor(flags),
         Verb::Replay(flags) => replay::replay(flags),
         Verb::Calibrate(flags) => calibrate::calibrate(flags),
+        Verb::Daemon(flags) => daemon::daemon(flags),
         Verb::Completions { shell } => print(&completions::completions(*shell)),
         Verb::Man => print(&man::man().map_err(|error| Failure::own(error, None))?),
     }

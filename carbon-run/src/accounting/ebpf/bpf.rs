@@ -8,15 +8,20 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 const BPF_MAP_CREATE: i64 = 0;
 const BPF_MAP_LOOKUP_ELEM: i64 = 1;
 const BPF_MAP_UPDATE_ELEM: i64 = 2;
 const BPF_PROG_LOAD: i64 = 5;
+const BPF_OBJ_PIN: i64 = 6;
+const BPF_OBJ_GET: i64 = 7;
 const BPF_PROG_TEST_RUN: i64 = 10;
 const BPF_RAW_TRACEPOINT_OPEN: i64 = 17;
 const BPF_BTF_LOAD: i64 = 18;
 const BPF_MAP_FREEZE: i64 = 22;
+const BPF_MAP_LOOKUP_BATCH: i64 = 24;
 
 /// `BPF_F_TEST_RUN_ON_CPU`.
 const TEST_RUN_ON_CPU: u32 = 1;
@@ -73,6 +78,27 @@ struct MapElement {
     key: u64,
     value: u64,
     flags: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct MapBatch {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: u32,
+    elem_flags: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct Object {
+    pathname: u64,
+    bpf_fd: u32,
+    file_flags: u32,
 }
 
 #[repr(C)]
@@ -177,6 +203,64 @@ pub(super) fn look_up(map: BorrowedFd<'_>, key: &[u8], value: &mut [u8]) -> io::
         ..MapElement::default()
     };
     call(BPF_MAP_LOOKUP_ELEM, &mut attr).map(drop)
+}
+
+/// How many elements [`all_values`] asks for at a time; a bucket of a hash has to fit in.
+const BATCH: usize = 1024;
+
+/// The values of all elements of a hash with keys of 8 bytes: one system call per thousand of them (Linux 5.6).
+pub(super) fn all_values<const WORDS: usize>(map: BorrowedFd<'_>) -> io::Result<Vec<(u64, [u64; WORDS])>> {
+    let mut all = Vec::new();
+    let mut keys = vec![0_u64; BATCH];
+    let mut values = vec![[0_u64; WORDS]; BATCH];
+    let (mut position, mut next) = (0_u32, 0_u32);
+    let mut first = true;
+    loop {
+        let mut attr = MapBatch {
+            in_batch: if first { 0 } else { (&raw const position) as u64 },
+            out_batch: (&raw mut next) as u64,
+            keys: keys.as_mut_ptr() as u64,
+            values: values.as_mut_ptr() as u64,
+            count: u32::try_from(BATCH).unwrap_or(u32::MAX),
+            map_fd: raw(map),
+            ..MapBatch::default()
+        };
+        let asked = call(BPF_MAP_LOOKUP_BATCH, &mut attr);
+        let found = attr.count as usize;
+        // ENOENT: these were the last.
+        let last = match asked {
+            Ok(_) => false,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+            Err(error) => return Err(error),
+        };
+        all.extend(keys.iter().copied().zip(values.iter().copied()).take(found));
+        if last {
+            return Ok(all);
+        }
+        position = next;
+        first = false;
+    }
+}
+
+/// Gives a map, program or link a name in a BPF file system, under which it outlives this process.
+pub(super) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    let mut attr = Object {
+        pathname: name.as_ptr() as u64,
+        bpf_fd: raw(object),
+        ..Object::default()
+    };
+    call(BPF_OBJ_PIN, &mut attr).map(drop)
+}
+
+/// What has that name in a BPF file system.
+pub(super) fn pinned(path: &Path) -> io::Result<OwnedFd> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    let mut attr = Object {
+        pathname: name.as_ptr() as u64,
+        ..Object::default()
+    };
+    descriptor(call(BPF_OBJ_GET, &mut attr)?)
 }
 
 /// Makes a map's contents constants to the verifier.

@@ -1,8 +1,6 @@
 //! A consistent look at a CPU's time, with the time in flight credited to who is on.
 
 use super::mapped::Mapped;
-use crate::model::recording::{BusyTime, CpuUsage};
-use crate::model::units::CpuTime;
 use carbon_common::{NO_SIBLING, OnCpu, Slot, owner};
 
 /// Tries at a consistent look at a CPU. It writes for some tens of nanoseconds per switch, so the second look succeeds
@@ -26,7 +24,7 @@ pub(super) struct CpuNow {
     pub(super) at: u64,
     /// The slot as it was.
     pub(super) slot: Slot,
-    /// Every owner's time, the one in flight included.
+    /// The owners' times, the one in flight included.
     pub(super) times: Vec<OnCpu>,
     /// How much of that was in flight.
     pub(super) in_flight: u64,
@@ -38,15 +36,15 @@ impl Clocks {
         monotonic_ns().saturating_add_signed(-self.ahead_ns)
     }
 
-    /// Looks at `cpu`; `None` when it has never been seen (offline), or does not exist.
-    pub(super) fn look(&self, cpu: u32) -> Option<CpuNow> {
+    /// Looks at `cpu`, at its first `rows` owners; `None` when it has never been seen (offline), or does not exist.
+    pub(super) fn look(&self, cpu: u32, rows: u32) -> Option<CpuNow> {
         let mut last = None;
         for _ in 0..TRIES {
             let slot = self.slots.get(cpu)?;
             if slot.owner == owner::UNSEEN {
                 return None;
             }
-            let times: Vec<OnCpu> = (0..self.owners)
+            let times: Vec<OnCpu> = (0..rows.min(self.owners))
                 .filter_map(|row| self.times.get(cpu * self.owners + row))
                 .collect();
             let sibling_busy = self.busy_of_sibling(&slot);
@@ -118,40 +116,6 @@ impl CpuNow {
     }
 }
 
-/// Adds a CPU's time to its group's row, all but the idle task's.
-pub(super) fn add_to(usage: &mut CpuUsage, cpu: &CpuNow, job: u32) {
-    let busy = |row: u32| {
-        let time = cpu.times.get(row as usize).copied().unwrap_or_default();
-        BusyTime {
-            alone: CpuTime(time.alone_ns),
-            shared: CpuTime(time.shared_ns),
-        }
-    };
-    let join = |to: &mut BusyTime, more: BusyTime| {
-        to.alone += more.alone;
-        to.shared += more.shared;
-    };
-    join(&mut usage.job, busy(job));
-    join(&mut usage.others, busy(owner::OTHERS));
-    join(&mut usage.own, busy(owner::OWN));
-    join(usage.kernel.get_or_insert_default(), busy(owner::KERNEL));
-    if let Some(stolen) = &mut usage.stolen {
-        *stolen += CpuTime(cpu.slot.stolen_ns);
-    }
-    if let Some(interrupts) = &mut usage.interrupts {
-        for (row, time) in (0_u32..).zip(&cpu.times) {
-            let interrupted = BusyTime {
-                alone: CpuTime(time.interrupted_alone_ns),
-                shared: CpuTime(time.interrupted_shared_ns),
-            };
-            join(interrupts, interrupted);
-            if row == job {
-                usage.interrupts_in_job += interrupted.total();
-            }
-        }
-    }
-}
-
 /// `CLOCK_MONOTONIC` in nanoseconds, as this process sees it.
 pub(super) fn monotonic_ns() -> u64 {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(0, |now| {
@@ -203,14 +167,6 @@ mod tests {
                 interrupted_shared_ns: 100,
             }
         );
-        let mut usage = CpuUsage {
-            interrupts: Some(BusyTime::default()),
-            ..CpuUsage::default()
-        };
-        add_to(&mut usage, &now, 4);
-        let told = usage.interrupts.map(BusyTime::total);
-        assert_eq!((usage.job.total(), told), (CpuTime(800), Some(CpuTime(200))));
-        assert_eq!(usage.interrupts_in_job, CpuTime(200));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Why the eBPF rung does not hold, and what to do about it.
 
 use std::io;
+use std::path::PathBuf;
 
 /// The kernel said no, or has not what we need.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,22 @@ pub enum EbpfError {
         /// Why not.
         source: io::Error,
     },
+    /// Nothing can be kept in, or had back from, a BPF file system.
+    #[error("cannot keep the eBPF program in `{path}`: {source}")]
+    Pin {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A control group cannot be read.
+    #[error("cannot read the control group `{path}`: {source}")]
+    Group {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// carbon-run cannot enter itself as a member.
     #[error("cannot mark carbon-run in task storage: {0}")]
     Arm(#[source] io::Error),
@@ -75,7 +92,8 @@ pub enum EbpfError {
 
 impl EbpfError {
     /// `self`, or the plainer [`Self::Denied`] where the reason is a missing right.
-    pub(super) fn plain(self) -> Self {
+    #[must_use]
+    pub fn plain(self) -> Self {
         let denied = std::error::Error::source(&self)
             .and_then(|source| source.downcast_ref::<io::Error>())
             .is_some_and(|error| matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES)));
@@ -87,8 +105,7 @@ impl EbpfError {
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Denied => Some(
-                "run it as root, or once `sudo setcap cap_bpf,cap_perfmon+ep` on the binary (the loader then drops \
-                 LD_LIBRARY_PATH, for the job too)",
+                "have `carbon-run daemon` run on this machine, which serves every user; or run it as root",
             ),
             Self::NoBtf(_) => {
                 Some("needs a kernel built with CONFIG_DEBUG_INFO_BTF (most distributions since 2020)")
@@ -96,12 +113,16 @@ impl EbpfError {
             Self::NoTracepoint(_) | Self::NoMember(..) | Self::CreateMap { .. } | Self::Program { .. } => {
                 Some("needs Linux 5.15 or later")
             }
+            Self::Pin { .. } => {
+                Some("needs a BPF file system: `mount -t bpf bpf /sys/fs/bpf`, which systemd does by itself")
+            }
             Self::Object(_)
             | Self::NoMap(_)
             | Self::NoProgram(_)
             | Self::Map { .. }
             | Self::Attach { .. }
             | Self::Seed { .. }
+            | Self::Group { .. }
             | Self::Arm(_) => None,
         }
     }

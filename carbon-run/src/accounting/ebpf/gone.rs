@@ -6,7 +6,7 @@ use std::collections::{HashSet, VecDeque};
 /// (`pid_max`, proc_sys_kernel(5)). One that has been given to a stranger would be taken for a member.
 const KEPT: usize = 32_768;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Gone {
     order: VecDeque<u32>,
     pids: HashSet<u32>,
@@ -23,6 +23,11 @@ impl Gone {
         {
             self.pids.remove(&oldest);
         }
+    }
+
+    /// All of them, the oldest first.
+    pub(super) fn pids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.order.iter().copied()
     }
 
     pub(super) fn contains(&self, pid: u32) -> bool {

@@ -7,7 +7,6 @@ use super::bpf::{self, MapSpec, ProgramSpec};
 use super::btf_file::BtfFile;
 use super::kernel_btf::{self, KERNEL_BTF, KernelTypes};
 use super::{EbpfError, MEMBERS, OPTIONAL_MEMBERS, TRACEPOINTS};
-use aya::maps::MapData;
 use aya_obj::generated::{bpf_attach_type, bpf_map_type, bpf_prog_type};
 use carbon_common::{NOT_THERE, global, map, program};
 use std::collections::hash_map::Entry;
@@ -17,19 +16,25 @@ use std::path::Path;
 
 /// The kernel side, built by `cargo xtask build-ebpf` and committed; [`aya::include_bytes_aligned`] because an ELF
 /// header is read in place.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("CARBON_EBPF_OBJECT"));
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("CARBON_EBPF_OBJECT"));
 
 /// `BPF_F_RDONLY_PROG`: programs cannot write it, so that the verifier may treat it as constant once frozen.
 const RDONLY_PROG: u32 = 1 << 7;
 
 /// Attached programs and the maps that they write.
 pub(super) struct Loaded {
-    object: aya_obj::Object,
     maps: HashMap<String, OwnedFd>,
-    seed: OwnedFd,
-    programs: Vec<(&'static str, OwnedFd)>,
+    /// `None` where they were loaded, attached and pinned by somebody before.
+    fresh: Option<Fresh>,
     links: Vec<OwnedFd>,
     sees_stolen: bool,
+}
+
+/// Programs that were loaded just now.
+struct Fresh {
+    object: aya_obj::Object,
+    seed: OwnedFd,
+    programs: Vec<(&'static str, OwnedFd)>,
 }
 
 /// Tracepoints around interrupts, as [`super::bpf::attach_raw`] wants their names, and the programs for them. Not every kernel
@@ -47,6 +52,8 @@ pub(super) struct Sizes {
     pub(super) cpus: u32,
     /// Rows of a CPU in TIMES.
     pub(super) owners: u32,
+    /// Living processes of all jobs together that get an entry of their own.
+    pub(super) processes: u32,
 }
 
 impl Loaded {
@@ -69,16 +76,78 @@ impl Loaded {
             programs.push((name, load_program(&object, name, id)?));
         }
         let seed = load_program(&object, program::SEED, 0)?;
-        let has = |key| kernel.members.contains_key(&key);
-        let sees_stolen = OPTIONAL_MEMBERS.iter().take(3).copied().all(has);
         Ok(Self {
-            object,
             maps,
-            seed,
-            programs,
+            fresh: Some(Fresh {
+                object,
+                seed,
+                programs,
+            }),
             links: Vec::new(),
-            sees_stolen,
+            sees_stolen: sees_stolen(&kernel),
         })
+    }
+
+    /// Keeps maps and links under names in `place`, below `pins`, so that they outlive this process. All of it or nothing: it is
+    /// made beside and renamed.
+    ///
+    /// # Errors
+    /// When the directory is not in a BPF file system, or cannot be written.
+    pub(super) fn pin(&self, pins: &Path, place: &Path) -> Result<(), EbpfError> {
+        let failed = |source| EbpfError::Pin {
+            path: pins.to_owned(),
+            source,
+        };
+        let new = pins.join("new");
+        std::fs::create_dir_all(&new).map_err(failed)?;
+        for (name, map) in &self.maps {
+            // The constants are in the programs; and a name with a dot is refused (kernel/bpf/inode.c, bpf_lookup).
+            if !name.starts_with('.') {
+                bpf::pin(map.as_fd(), &new.join(name)).map_err(failed)?;
+            }
+        }
+        for (number, link) in self.links.iter().enumerate() {
+            bpf::pin(link.as_fd(), &new.join(format!("link{number}"))).map_err(failed)?;
+        }
+        std::fs::rename(&new, place).map_err(failed)
+    }
+
+    /// What was pinned at `place`; `None` where there is nothing.
+    ///
+    /// # Errors
+    /// When it is there and cannot be opened.
+    pub(super) fn pinned(place: &Path) -> Result<Option<Self>, EbpfError> {
+        let failed = |source| EbpfError::Pin {
+            path: place.to_owned(),
+            source,
+        };
+        let entries = match std::fs::read_dir(place) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut found = Self {
+            maps: HashMap::new(),
+            fresh: None,
+            links: Vec::new(),
+            sees_stolen: sees_stolen(&kernel_types()?),
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let object = bpf::pinned(&entry.path()).map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("link") {
+                found.links.push(object);
+            } else {
+                found.maps.insert(name, object);
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// Whether more is attached than what every kernel needs: programs that time interrupts.
+    pub(super) fn times_interrupts(&self) -> bool {
+        self.links.len() > TRACEPOINTS.len()
     }
 
     /// Whether the kernel tells what a hypervisor keeps from a CPU.
@@ -91,18 +160,9 @@ impl Loaded {
         self.maps.get(name).map(AsFd::as_fd).ok_or(EbpfError::NoMap(name))
     }
 
-    /// Takes a map out, for aya's typed views of it.
-    pub(super) fn take_map(&mut self, name: &'static str) -> Result<MapData, EbpfError> {
-        let fd = self.maps.remove(name).ok_or(EbpfError::NoMap(name))?;
-        MapData::from_fd(fd).map_err(|error| EbpfError::Map {
-            name,
-            reason: error.to_string(),
-        })
-    }
-
     /// Starts accounting: membership first, so that no switch sees a member that it does not know.
     pub(super) fn attach(&mut self) -> Result<(), EbpfError> {
-        for (name, program) in &self.programs {
+        for (name, program) in self.fresh.iter().flat_map(|fresh| &fresh.programs) {
             let link = bpf::attach_tracepoint(program.as_fd())
                 .map_err(|source| EbpfError::Attach { name, source })?;
             self.links.push(link);
@@ -112,13 +172,16 @@ impl Loaded {
 
     /// Starts timing interrupts. `false` where this kernel has no tracepoint for it.
     pub(super) fn attach_interrupts(&mut self) -> Result<bool, EbpfError> {
+        let Some(fresh) = &self.fresh else {
+            return Ok(self.times_interrupts());
+        };
         let mut programs: HashMap<&str, OwnedFd> = HashMap::new();
         let mut any = false;
         for (tracepoint, begins, ends) in INTERRUPTS {
             for (name, edge) in [(ends, "exit"), (begins, "entry")] {
                 let program = match programs.entry(name) {
                     Entry::Occupied(loaded) => loaded.into_mut(),
-                    Entry::Vacant(missing) => missing.insert(load_program(&self.object, name, 0)?),
+                    Entry::Vacant(missing) => missing.insert(load_program(&fresh.object, name, 0)?),
                 };
                 match bpf::attach_raw(program.as_fd(), &format!("{tracepoint}_{edge}")) {
                     Ok(link) => self.links.push(link),
@@ -134,11 +197,19 @@ impl Loaded {
 
     /// Enters who is on `cpu` now. An offline CPU is entered by its first switch.
     pub(super) fn seed(&self, cpu: u32) -> Result<(), EbpfError> {
-        match bpf::run_on_cpu(self.seed.as_fd(), cpu) {
+        let Some(fresh) = &self.fresh else {
+            return Ok(());
+        };
+        match bpf::run_on_cpu(fresh.seed.as_fd(), cpu) {
             Err(error) if error.raw_os_error() == Some(libc::ENXIO) => Ok(()),
             result => result.map_err(|source| EbpfError::Seed { cpu, source }),
         }
     }
+}
+
+fn sees_stolen(kernel: &KernelTypes) -> bool {
+    let has = |key| kernel.members.contains_key(&key);
+    OPTIONAL_MEMBERS.iter().take(3).copied().all(has)
 }
 
 fn kernel_types() -> Result<KernelTypes, EbpfError> {
@@ -210,6 +281,7 @@ fn create_maps(object: &aya_obj::Object, sizes: Sizes) -> Result<HashMap<String,
                 map::SLOTS => sizes.cpus,
                 map::TIMES => sizes.cpus * sizes.owners,
                 map::CENSUS => sizes.owners,
+                map::PROCESSES => sizes.processes,
                 _ => definition.max_entries(),
             },
             flags: definition.map_flags() | if constants { RDONLY_PROG } else { 0 },

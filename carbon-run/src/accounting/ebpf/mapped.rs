@@ -86,6 +86,13 @@ impl<T: Words> Mapped<T> {
         }
     }
 
+    /// Adds to one word of an element, which others may be adding to.
+    pub(super) fn add(&self, index: u32, number: usize, more: u64) {
+        if let Some(word) = self.words(index).and_then(|words| words.get(number)) {
+            word.fetch_add(more, Ordering::AcqRel);
+        }
+    }
+
     /// One word of an element, which other CPUs are writing.
     pub(super) fn word(&self, index: u32, number: usize) -> Option<u64> {
         Some(self.words(index)?.get(number)?.load(Ordering::Acquire))

@@ -323,8 +323,8 @@ fn weights(head: &Head) -> Weights {
 /// nobody knows when it was busy (only eBPF tells), a second is a second.
 fn shared_permille(head: &Head) -> u32 {
     match (head.accounting.backend, head.host.threads_per_core) {
-        (Backend::Ebpf, Some(2..)) => head.choices.smt_weight_permille,
-        (Backend::Ebpf | Backend::Perf | Backend::Cgroup | Backend::Procfs, _) => 1000,
+        (Backend::Daemon | Backend::Ebpf, Some(2..)) => head.choices.smt_weight_permille,
+        (Backend::Daemon | Backend::Ebpf | Backend::Perf | Backend::Cgroup | Backend::Procfs, _) => 1000,
     }
 }
 

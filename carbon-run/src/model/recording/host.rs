@@ -80,6 +80,8 @@ pub struct Declined {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
+    /// The daemon's eBPF program, which serves all jobs of the machine.
+    Daemon,
     /// The eBPF program on the scheduler: exact, per CPU, every descendant.
     Ebpf,
     /// `perf_event_open`'s task clock, inherited by every descendant: per CPU, without any right at
@@ -93,12 +95,13 @@ pub enum Backend {
 
 impl Backend {
     /// Every rung, best first.
-    pub const ALL: [Self; 4] = [Self::Ebpf, Self::Perf, Self::Cgroup, Self::Procfs];
+    pub const ALL: [Self; 5] = [Self::Daemon, Self::Ebpf, Self::Perf, Self::Cgroup, Self::Procfs];
 
     /// As it is written on the command line and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Daemon => "daemon",
             Self::Ebpf => "ebpf",
             Self::Perf => "perf",
             Self::Cgroup => "cgroup",

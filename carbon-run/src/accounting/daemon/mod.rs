@@ -1,0 +1,302 @@
+//! The daemon rung: the daemon's eBPF program and meters, over its socket. Full quality without any right.
+
+mod link;
+
+use super::{Accounting, AccountingError, Closing, Sample, now, proc_files};
+use crate::model::recording::{Backend, Note, Reading, UsageAfter, Whose};
+use crate::model::units::Moment;
+use crate::wire::{Closed, Machine, Observed, Reply, Request};
+use link::Link;
+use std::cell::RefCell;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// After a daemon that did not answer, another try comes no sooner.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Why the daemon does not count.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Nobody is there.
+    #[error("no daemon answers at `{socket}`: {source}")]
+    Connect {
+        /// Where.
+        socket: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It went away, or does not answer in time.
+    #[error("the daemon does not answer: {0}")]
+    Gone(#[source] io::Error),
+    /// It answered something else.
+    #[error("the daemon's answer makes no sense")]
+    Answer,
+    /// It went away in the middle of a job.
+    #[error("the daemon went away while the job ran")]
+    Away,
+    /// Another has come, which does not know the job.
+    #[error("the daemon was started anew and has not kept the counts: the figures end where it went away")]
+    Lost,
+    /// It said no.
+    #[error("the daemon refuses: {0}")]
+    Refused(String),
+}
+
+impl DaemonError {
+    /// What to do about it, where something can be done.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(
+                "the socket is not for this user; see `SocketMode` and `SocketGroup` of carbon-run.socket",
+            ),
+            Self::Connect { .. } => Some("ask for `carbon-run daemon` to be run on this machine"),
+            Self::Answer => Some("the daemon is of another version: restart it after an update"),
+            Self::Lost => {
+                Some("with a BPF file system the daemon keeps them: `mount -t bpf bpf /sys/fs/bpf`")
+            }
+            Self::Gone(_) | Self::Away | Self::Refused(_) => None,
+        }
+    }
+}
+
+/// What the daemon's meters said in the last look, until the session fetches it.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// One for each of the daemon's domains.
+    pub readings: Vec<Reading>,
+    /// What the meters have shown to be other than it was taken for.
+    pub notes: Vec<Note>,
+}
+
+/// A daemon that went away.
+#[derive(Debug, Clone, Copy)]
+struct Away {
+    since: Moment,
+    /// When another was last looked for.
+    tried: Option<Moment>,
+}
+
+/// A job of the daemon's.
+pub struct Daemon {
+    link: Option<Link>,
+    socket: PathBuf,
+    machine: Machine,
+    job: String,
+    /// Our clock less the daemon's, which is in the initial time namespace.
+    ahead_ns: i64,
+    delivery: Rc<RefCell<Delivery>>,
+    after: Option<UsageAfter>,
+    last: bool,
+    away: Option<Away>,
+    notes: Vec<Note>,
+}
+
+impl Daemon {
+    /// A job of the daemon that listens at `socket`.
+    ///
+    /// # Errors
+    /// When there is none, or it refuses.
+    pub fn connect(socket: &Path) -> Result<Self, DaemonError> {
+        Self::with(Link::open(socket)?)
+    }
+
+    /// A job of a helper at the other end of `stream`, which serves this process alone.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn at_hand(stream: UnixStream) -> Result<Self, DaemonError> {
+        Self::with(Link::over(stream, Path::new("helper"))?)
+    }
+
+    fn with((mut link, machine): (Link, Machine)) -> Result<Self, DaemonError> {
+        let Reply::Opened { job } = link.ask(&Request::Open)? else {
+            return Err(DaemonError::Answer);
+        };
+        Ok(Self {
+            socket: link.socket().to_owned(),
+            link: Some(link),
+            machine,
+            job,
+            ahead_ns: proc_files::monotonic_ahead_ns(Path::new("/")),
+            delivery: Rc::default(),
+            after: None,
+            last: false,
+            away: None,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The machine as the daemon measures it.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Where each sample leaves what the daemon's meters said.
+    #[must_use]
+    pub fn delivery(&self) -> Rc<RefCell<Delivery>> {
+        Rc::clone(&self.delivery)
+    }
+
+    /// Asks, and where the daemon is gone, asks the one that has taken its place.
+    fn ask(&mut self, request: &Request) -> Result<Reply, DaemonError> {
+        if let Some(link) = &mut self.link {
+            match link.ask(request) {
+                Err(DaemonError::Gone(_) | DaemonError::Answer) => {
+                    self.link = None;
+                    self.away = Some(Away {
+                        since: now(),
+                        tried: None,
+                    });
+                }
+                answer => return answer,
+            }
+        }
+        self.reconnect()?.ask(request)
+    }
+
+    fn reconnect(&mut self) -> Result<&mut Link, DaemonError> {
+        let at = now();
+        let away = self.away.get_or_insert(Away {
+            since: at,
+            tried: None,
+        });
+        if away.tried.is_some_and(|tried| at.since(tried) < RETRY) {
+            return Err(DaemonError::Away);
+        }
+        away.tried = Some(at);
+        let since = away.since;
+        let (mut link, machine) = Link::open(&self.socket).map_err(|_| DaemonError::Away)?;
+        let job = self.job.clone();
+        let resumed = link.ask(&Request::Resume { job });
+        let same =
+            machine.groups.len() == self.machine.groups.len() && machine.domains == self.machine.domains;
+        if resumed.is_err() || !same {
+            return Err(DaemonError::Lost);
+        }
+        self.away = None;
+        self.notes.push(Note {
+            code: "daemon-away".to_owned(),
+            message: format!(
+                "the daemon was away for {:.1} s and has gone on where it was: that time's energy is shared out as a whole",
+                at.since(since).as_secs_f64()
+            ),
+            hint: None,
+            degrades: true,
+        });
+        Ok(self.link.insert(link))
+    }
+
+    /// A moment of the daemon's clock on ours.
+    fn here(&self, at: Moment) -> Moment {
+        Moment(at.0.saturating_add_signed(self.ahead_ns))
+    }
+
+    fn reading(&self, reading: Reading) -> Reading {
+        match reading {
+            Reading::Ticks { ticks, at } => Reading::Ticks {
+                ticks,
+                at: self.here(at),
+            },
+            Reading::Power { microwatts, at } => Reading::Power {
+                microwatts,
+                at: self.here(at),
+            },
+            other @ (Reading::Failed(_) | Reading::Modelled) => other,
+        }
+    }
+
+    fn take(&mut self, observed: Observed) -> Sample {
+        let readings = observed.readings.into_iter().map(|reading| self.reading(reading));
+        let readings = readings.collect();
+        let mut delivery = self.delivery.borrow_mut();
+        delivery.readings = readings;
+        delivery.notes.extend(observed.notes);
+        drop(delivery);
+        self.after = observed.after.map(|after| UsageAfter {
+            at: self.here(after.at),
+            usage: after.usage,
+        });
+        Sample {
+            at: self.here(observed.at),
+            usage: observed.usage,
+        }
+    }
+}
+
+impl Accounting for Daemon {
+    fn backend(&self) -> Backend {
+        Backend::Daemon
+    }
+
+    fn arm(&mut self) -> Result<(), AccountingError> {
+        self.ask(&Request::Arm)?;
+        Ok(())
+    }
+
+    fn disarm(&mut self, _child: u32) -> Result<(), AccountingError> {
+        self.ask(&Request::Disarm)?;
+        Ok(())
+    }
+
+    fn sample(&mut self) -> Result<Sample, AccountingError> {
+        let now = self.last || self.delivery.borrow().readings.is_empty();
+        match self.ask(&Request::Observe { now }) {
+            Ok(Reply::Observed(observed)) => Ok(self.take(*observed)),
+            Ok(_) => Err(DaemonError::Answer.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn sample_after(&mut self, _slow: bool) -> Option<Sample> {
+        let UsageAfter { at, usage } = self.after.take()?;
+        Some(Sample { at, usage })
+    }
+
+    fn expect_last(&mut self) {
+        self.last = true;
+    }
+
+    fn members(&mut self) -> Vec<u32> {
+        match self.ask(&Request::Members) {
+            Ok(Reply::Members(members)) => members,
+            _ => Vec::new(),
+        }
+    }
+
+    fn whose(&mut self, pids: &[u32]) -> Vec<Whose> {
+        let request = Request::Whose { pids: pids.to_vec() };
+        match self.ask(&request) {
+            Ok(Reply::Whose(whose)) if whose.len() == pids.len() => whose,
+            _ => vec![Whose::default(); pids.len()],
+        }
+    }
+
+    fn living(&mut self) -> u64 {
+        match self.ask(&Request::Living) {
+            Ok(Reply::Living(living)) => living,
+            _ => 0,
+        }
+    }
+
+    fn close(&mut self, child: u32) -> Closing {
+        let closed = match self.ask(&Request::Close { child }) {
+            Ok(Reply::Closed(closed)) => *closed,
+            _ => Closed::default(),
+        };
+        let mut notes = closed.notes;
+        notes.append(&mut self.notes);
+        Closing {
+            process_count: closed.process_count,
+            processes: closed.processes,
+            unlisted: closed.unlisted,
+            survivors: closed.survivors,
+            lost: closed.lost,
+            notes,
+        }
+    }
+}

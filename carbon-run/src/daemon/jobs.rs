@@ -1,0 +1,205 @@
+//! The daemon's jobs: whose each is, and for how long it is kept.
+
+use super::kept::{Kept, Record};
+use super::peer::Peer;
+use crate::accounting::ebpf::{EbpfError, Jobs, KeptJob, checked_group};
+use crate::model::units::Moment;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// For so long after its launcher has gone without a word a job can be resumed. A daemon's restart takes seconds.
+const RESUMABLE: Duration = Duration::from_secs(60);
+
+/// Why a job is not to be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unopened {
+    #[error("there is room for no more jobs")]
+    Full,
+    #[error("you have as many jobs as one user may have")]
+    YoursAreMany,
+    #[error("there is no such job of yours")]
+    NotYours,
+    #[error(transparent)]
+    Ebpf(#[from] EbpfError),
+    #[error("the control group `{0}` cannot be used: {1}")]
+    Cgroup(PathBuf, String),
+}
+
+/// Whose a job is.
+#[derive(Debug, Clone)]
+struct Owner {
+    uid: u32,
+    secret: String,
+    /// Since when nobody is connected for it.
+    away: Option<Moment>,
+    released: bool,
+    /// Control groups whose processes are the job's.
+    groups: Vec<PathBuf>,
+}
+
+/// All of them.
+pub(super) struct Book {
+    pub(super) jobs: Jobs,
+    owners: BTreeMap<u32, Owner>,
+    kept: Option<Kept>,
+    /// Jobs of one user at a time, other than root's.
+    per_user: usize,
+}
+
+impl Book {
+    /// With no job yet. `kept` is where what a successor has to know is kept, where there can be one.
+    pub(super) fn new(jobs: Jobs, kept: Option<Kept>, per_user: usize) -> Self {
+        Self {
+            jobs,
+            owners: BTreeMap::new(),
+            kept,
+            per_user,
+        }
+    }
+
+    /// Goes on with a predecessor's jobs.
+    pub(super) fn go_on(&mut self, now: Moment) {
+        for (number, record) in self.kept.as_ref().map(Kept::all).unwrap_or_default() {
+            self.jobs.resume(number, record.kept);
+            let owner = Owner {
+                uid: record.uid,
+                secret: record.secret,
+                away: Some(now),
+                released: false,
+                groups: Vec::new(),
+            };
+            self.owners.insert(number, owner);
+        }
+        // Of whose record nothing is left, until their last task ends: nobody else must have their numbers.
+        for number in self.jobs.unknown() {
+            self.jobs.resume(number, KeptJob::default());
+            self.jobs.release(number);
+        }
+    }
+
+    /// A new job.
+    pub(super) fn open(&mut self, peer: &Peer) -> Result<(u32, String), Unopened> {
+        let theirs = self
+            .owners
+            .values()
+            .filter(|owner| owner.uid == peer.uid && !owner.released);
+        if peer.uid != 0 && theirs.count() >= self.per_user {
+            return Err(Unopened::YoursAreMany);
+        }
+        let number = self.jobs.open(peer.process())?.ok_or(Unopened::Full)?;
+        let secret = uuid::Uuid::new_v4().simple().to_string();
+        let owner = Owner {
+            uid: peer.uid,
+            secret: secret.clone(),
+            away: None,
+            released: false,
+            groups: Vec::new(),
+        };
+        self.owners.insert(number, owner);
+        self.keep(number);
+        Ok((number, secret))
+    }
+
+    /// A job whose launcher had gone, or whose daemon.
+    pub(super) fn resume(&mut self, peer: &Peer, secret: &str) -> Result<u32, Unopened> {
+        let found = self
+            .owners
+            .iter_mut()
+            .find(|(_, owner)| owner.uid == peer.uid && owner.secret == secret && !owner.released);
+        let (number, owner) = found.ok_or(Unopened::NotYours)?;
+        owner.away = None;
+        Ok(*number)
+    }
+
+    pub(super) fn arm(&mut self, number: u32, peer: &Peer) -> Result<(), EbpfError> {
+        self.jobs.arm(number, peer.process())
+    }
+
+    pub(super) fn disarm(&mut self, number: u32, peer: &Peer) -> Result<(), EbpfError> {
+        self.jobs.disarm(number, peer.process())
+    }
+
+    /// What runs in a control group is the job's, if it is the client's to give.
+    pub(super) fn adopt(&mut self, number: u32, peer: &Peer, group: &str) -> Result<(), Unopened> {
+        let path = checked_group(Path::new(group), peer.uid)
+            .map_err(|reason| Unopened::Cgroup(PathBuf::from(group), reason))?;
+        self.jobs.adopt_group(number, &path)?;
+        if let Some(owner) = self.owners.get_mut(&number)
+            && !owner.groups.contains(&path)
+        {
+            owner.groups.push(path);
+        }
+        Ok(())
+    }
+
+    /// Enters who has come to a job's control groups since the last time.
+    pub(super) fn look_into_groups(&mut self, number: u32) {
+        let Some(owner) = self.owners.get(&number) else {
+            return;
+        };
+        for group in owner.groups.clone() {
+            // One that has gone has nobody in it.
+            if let Err(error) = self.jobs.adopt_group(number, &group) {
+                tracing::debug!(%error, group = %group.display(), "cannot look into a control group");
+            }
+        }
+    }
+
+    /// Nobody wants to know of the job any more.
+    pub(super) fn release(&mut self, number: u32) {
+        if let Some(owner) = self.owners.get_mut(&number) {
+            owner.released = true;
+        }
+        self.jobs.release(number);
+    }
+
+    /// Its launcher has gone without a word.
+    pub(super) fn away(&mut self, number: u32, now: Moment) {
+        if let Some(owner) = self.owners.get_mut(&number) {
+            owner.away = Some(now);
+        }
+    }
+
+    /// Releases who was away for too long, and gives back the numbers of who is over.
+    pub(super) fn tick(&mut self, now: Moment) {
+        let late: Vec<u32> = self
+            .owners
+            .iter()
+            .filter(|(_, owner)| {
+                !owner.released && owner.away.is_some_and(|since| now.since(since) > RESUMABLE)
+            })
+            .map(|(number, _)| *number)
+            .collect();
+        late.into_iter().for_each(|number| self.release(number));
+        let over = self.jobs.tidy();
+        if over.is_empty() {
+            return;
+        }
+        for number in over {
+            self.owners.remove(&number);
+            if let Some(kept) = &self.kept {
+                kept.remove(number);
+            }
+        }
+        // What ran inside another job was added to that one.
+        let left: Vec<u32> = self.owners.keys().copied().collect();
+        left.into_iter().for_each(|number| self.keep(number));
+    }
+
+    fn keep(&self, number: u32) {
+        let (Some(kept), Some(owner), Some(job)) =
+            (&self.kept, self.owners.get(&number), self.jobs.kept(number))
+        else {
+            return;
+        };
+        let record = Record {
+            uid: owner.uid,
+            secret: owner.secret.clone(),
+            kept: job.clone(),
+        };
+        if let Err(error) = kept.put(number, &record) {
+            tracing::warn!(%error, "a job could not be kept for the next daemon");
+        }
+    }
+}

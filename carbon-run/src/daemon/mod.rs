@@ -1,0 +1,285 @@
+//! The privileged service: one eBPF program and one sampler for all jobs of all users of a machine, over a Unix socket
+//! ([`crate::wire`]). SECURITY.md says what it defends against, and how.
+
+mod budget;
+mod connection;
+mod jobs;
+mod kept;
+mod listen;
+mod look;
+mod peer;
+mod rights;
+mod service;
+
+use crate::accounting::ebpf::{Continued, EbpfError, Jobs, Room, pidfd, unpin};
+use crate::host::{self, HostError};
+use crate::meter::{self, Meters};
+use crate::model::units::Moment;
+use crate::wire::{Machine, VERSION};
+use budget::Budget;
+use connection::Shared;
+use jobs::Book;
+use kept::Kept;
+pub use listen::ListenError;
+use listen::Listener;
+use look::Looks;
+use peer::Peer;
+use service::Service;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+
+/// How often ended processes are taken in and numbers given back: the ring has room for 18,000 of them.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Living processes of all jobs together that are told of one by one.
+const PROCESSES: u32 = 65_536;
+
+/// Connections beyond those of jobs: `doctor`, `status`, who has just come.
+const SPARE: usize = 64;
+
+/// How the daemon is to be run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it listens, unless its starter hands it a socket (sd_listen_fds(3)).
+    pub socket: PathBuf,
+    /// Where, in a BPF file system, the program is kept over a restart; `None`: nowhere.
+    pub pins: Option<PathBuf>,
+    /// Hardware files are read from `sys` and `proc` in here.
+    pub sysroot: PathBuf,
+    /// Jobs at a time.
+    pub jobs: u32,
+    /// Jobs of one user at a time, other than root's.
+    pub jobs_per_user: u32,
+}
+
+/// Why the daemon is not running.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonFailure {
+    /// No socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// No accounting.
+    #[error(transparent)]
+    Ebpf(#[from] EbpfError),
+    /// No CPUs.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// Anything else.
+    #[error("{what}: {source}")]
+    System {
+        /// What failed.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl DaemonFailure {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Listen(error) => error.hint().map(str::to_owned),
+            Self::Ebpf(EbpfError::Denied) => {
+                Some("the daemon needs root, or CAP_BPF and CAP_PERFMON".to_owned())
+            }
+            Self::Ebpf(error) => error.remedy().map(str::to_owned),
+            Self::Host(_) | Self::System { .. } => None,
+        }
+    }
+
+    fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::System { what, source }
+    }
+}
+
+/// Serves until it is told to stop. `ready` is called once, when clients may come.
+///
+/// # Errors
+/// When it cannot begin to serve.
+pub fn serve(options: &Options, ready: impl FnOnce()) -> Result<(), DaemonFailure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(DaemonFailure::system("cannot wait for clients"))?;
+    let _inside = runtime.enter();
+    let listener = Listener::open(&options.socket)?;
+    let opened = open(options, listener.directory())?;
+    rights::drop_all_but_maps().map_err(DaemonFailure::system("cannot give up rights"))?;
+    let shared = Rc::new(Shared {
+        service: RefCell::new(opened.service),
+        work: RefCell::new(Budget::new(connection::WORK)),
+        clock: monotonic,
+    });
+    ready();
+    let limit = Limit {
+        all: usize::try_from(options.jobs)
+            .unwrap_or(usize::MAX)
+            .saturating_add(SPARE),
+        per_user: usize::try_from(options.jobs_per_user)
+            .unwrap_or(usize::MAX)
+            .saturating_add(SPARE),
+    };
+    LocalSet::new().block_on(&runtime, attend(&shared, &listener, limit))?;
+    listener.close();
+    if let Some(pins) = &options.pins
+        && !shared.service.borrow().has_jobs()
+    {
+        unpin(pins);
+    }
+    Ok(())
+}
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    all: usize,
+    per_user: usize,
+}
+
+async fn attend(shared: &Rc<Shared>, listener: &Listener, limit: Limit) -> Result<(), DaemonFailure> {
+    let failed = || DaemonFailure::system("cannot wait for signals");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed())?;
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // By user: how many connections.
+    let connected: Rc<RefCell<BTreeMap<u32, usize>>> = Rc::default();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = tick.tick() => shared.service.borrow_mut().tick((shared.clock)()),
+            accepted = listener.accept() => {
+                let stream = match accepted {
+                    Ok(stream) => stream,
+                    Err(error) => {
+                        // Out of descriptors, most likely: those who are here go on.
+                        tracing::warn!(%error, "a client could not be let in");
+                        tokio::time::sleep(TICK).await;
+                        continue;
+                    }
+                };
+                let peer = match Peer::of(&stream) {
+                    Ok(peer) => peer,
+                    Err(error) => {
+                        tracing::debug!(%error, "a client that cannot be told was sent away");
+                        continue;
+                    }
+                };
+                let uid = peer.uid;
+                let all: usize = connected.borrow().values().sum();
+                let theirs = connected.borrow().get(&uid).copied().unwrap_or(0);
+                if all >= limit.all || (uid != 0 && theirs >= limit.per_user) {
+                    tracing::warn!(uid, "a client too many was sent away");
+                    continue;
+                }
+                *connected.borrow_mut().entry(uid).or_default() += 1;
+                let (shared, connected) = (Rc::clone(shared), Rc::clone(&connected));
+                tokio::task::spawn_local(async move {
+                    connection::serve(shared, stream, peer).await;
+                    if let Some(count) = connected.borrow_mut().get_mut(&uid) {
+                        *count = count.saturating_sub(1);
+                    }
+                    connected.borrow_mut().retain(|_, count| *count > 0);
+                });
+            }
+        }
+    }
+}
+
+/// What was opened while there was a right to.
+struct Opened {
+    service: Service,
+}
+
+fn open(options: &Options, directory: Option<PathBuf>) -> Result<Opened, DaemonFailure> {
+    let topology = host::topology(&options.sysroot)?;
+    let meters = meter::open(&options.sysroot, &topology.groups);
+    let own = pidfd::own().map_err(DaemonFailure::system("cannot find myself"))?;
+    let room = Room {
+        jobs: options.jobs,
+        processes: PROCESSES,
+    };
+    let kept = match (&options.pins, &directory) {
+        (Some(_), Some(directory)) => {
+            Some(Kept::open(directory).map_err(DaemonFailure::system("cannot keep jobs beside the socket"))?)
+        }
+        _ => None,
+    };
+    let pinned = match options.pins.as_deref().zip(kept.as_ref()) {
+        Some((pins, _)) => {
+            match Jobs::start_pinned(&topology.groups, &topology.siblings, room, own.as_fd(), pins) {
+                Ok(started) => Some(started),
+                Err(error @ EbpfError::Pin { .. }) => {
+                    tracing::warn!(%error, hint = error.remedy(), "counting ends with this daemon");
+                    None
+                }
+                Err(error) => return Err(error.plain().into()),
+            }
+        }
+        None => None,
+    };
+    let survives_restart = pinned.is_some();
+    let (jobs, continued) = match pinned {
+        Some(started) => started,
+        None => {
+            let jobs = Jobs::start(&topology.groups, &topology.siblings, room, own.as_fd())
+                .map_err(EbpfError::plain)?;
+            (jobs, Continued::No)
+        }
+    };
+    let kept = kept.filter(|_| survives_restart);
+    if let (Some(kept), Continued::No) = (&kept, continued) {
+        kept.clear();
+    }
+    let mut book = Book::new(
+        jobs,
+        kept,
+        usize::try_from(options.jobs_per_user).unwrap_or(usize::MAX),
+    );
+    if continued == Continued::Yes {
+        book.go_on(monotonic());
+    }
+    let machine = machine(&meters, topology.groups, survives_restart);
+    Ok(Opened {
+        service: Service::new(machine, Looks::new(meters, monotonic), book),
+    })
+}
+
+fn machine(
+    meters: &Meters,
+    groups: Vec<crate::model::recording::CpuGroup>,
+    survives_restart: bool,
+) -> Machine {
+    Machine {
+        version: VERSION,
+        carbon_run_version: env!("CARGO_PKG_VERSION").to_owned(),
+        groups,
+        domains: meters.domains(),
+        notes: meters.notes.clone(),
+        memory_inside: meters.memory_inside,
+        shortest_wrap_ns: meters
+            .shortest_wrap()
+            .and_then(|wrap| u64::try_from(wrap.as_nanos()).ok()),
+        coarse_uj: None,
+        survives_restart,
+    }
+}
+
+/// Now, on `CLOCK_MONOTONIC`.
+fn monotonic() -> Moment {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(Moment(0), |now| {
+        Moment(
+            u64::try_from(now.tv_sec()).unwrap_or(0) * 1_000_000_000
+                + u64::try_from(now.tv_nsec()).unwrap_or(0),
+        )
+    })
+}
