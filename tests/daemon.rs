@@ -12,6 +12,8 @@
 mod activation;
 #[path = "support/deadline.rs"]
 mod deadline;
+#[path = "daemon/groups.rs"]
+mod groups;
 #[path = "daemon/hostile.rs"]
 mod hostile;
 #[path = "daemon/raw.rs"]

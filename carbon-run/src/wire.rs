@@ -43,7 +43,7 @@ pub enum Request {
     Arm,
     /// The job's first process has been made.
     Disarm,
-    /// What runs already in this control group, a path below `/sys/fs/cgroup`, is the job's, too, and what comes to it.
+    /// What runs now in this control group, a path below `/sys/fs/cgroup`, and in those below it, is the job's, too.
     Adopt {
         /// The path.
         cgroup: String,

@@ -142,7 +142,7 @@ fn without_rights_the_best_rung_is_refused_with_the_remedy_and_the_next_is_used(
     assert_eq!(declined.get("backend").and_then(Value::as_str), Some("ebpf"));
     let remedy = declined.get("remedy").and_then(Value::as_str).unwrap_or_default();
     assert!(
-        remedy.contains("root") && remedy.contains("cap_bpf,cap_perfmon"),
+        remedy.contains("root") && remedy.contains("carbon-run daemon"),
         "{declined}"
     );
     Ok(())
@@ -181,6 +181,6 @@ fn without_rights_a_person_is_told_in_one_line_what_is_missing() -> Outcome {
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stdout), "the job\n");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.lines().any(|line| line.contains("cap_bpf")), "{said}");
+    assert!(said.lines().any(|line| line.contains("carbon-run daemon")), "{said}");
     Ok(())
 }

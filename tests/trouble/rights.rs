@@ -19,7 +19,7 @@ fn without_rights_there_is_a_useful_report_and_one_line_says_what_is_missing() -
     assert_says(&said, &[&format!("by {rung}"), "energy", "CO2eq"]);
     let lines: Vec<&str> = said.lines().filter(|line| line.contains("`ebpf`")).collect();
     assert_eq!(lines.len(), 1, "{said}");
-    assert_says(lines[0], &["as root", "cap_bpf,cap_perfmon"]);
+    assert_says(lines[0], &["as root", "carbon-run daemon"]);
     let report: serde_json::Value = serde_json::from_slice(&fs::read(world.work().join("report.json"))?)?;
     assert_eq!(report["accounting"]["backend"], rung);
     assert!(report["cpu_time_s"].as_f64() > Some(0.0), "{report:#}");
@@ -37,7 +37,7 @@ fn accounting_that_is_asked_for_and_not_allowed_is_an_error_with_the_remedy() ->
         };
         let output = run.args(flags).args(JOB).output()?;
         let said = world.assert_not_started(&output);
-        assert_says(&said, &["eBPF", "\nhint: ", "as root", "cap_bpf,cap_perfmon"]);
+        assert_says(&said, &["eBPF", "\nhint: ", "as root", "carbon-run daemon"]);
         assert!(world.names().is_empty(), "{:?}", world.names());
     }
     Ok(())

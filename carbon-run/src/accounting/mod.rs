@@ -19,6 +19,7 @@ pub use ladder::{Opened, open};
 use crate::model::recording::{Backend, CpuGroup, CpuUsage, Note, ProcessUse, Survivor, Unlisted, Whose};
 use crate::model::units::{CpuTime, Moment};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 /// Counts the job's time and everybody else's.
 pub trait Accounting {
@@ -55,6 +56,15 @@ pub trait Accounting {
     /// # Errors
     /// When the kernel refuses; carbon-run's own threads would then count as the job's.
     fn disarm(&mut self, child: u32) -> Result<(), AccountingError>;
+
+    /// What runs in the control group `group`, a path below `/sys/fs/cgroup`, and in those below it, is the job's, too, unless it is
+    /// another job's. Who comes to it later is after the next call.
+    ///
+    /// # Errors
+    /// When the group is not there, is not this user's to give, or this rung follows descendants only.
+    fn adopt(&mut self, _group: &Path) -> Result<(), AccountingError> {
+        Err(AccountingError::DescendantsOnly(self.backend().name()))
+    }
 
     /// Everybody's time up to now, in-flight time included; one row per group.
     ///
@@ -132,6 +142,12 @@ pub enum AccountingError {
     /// The daemon rung.
     #[error(transparent)]
     Daemon(#[from] daemon::DaemonError),
+    /// This rung knows no control groups of others.
+    #[error("`{0}` accounting counts descendants of the command only")]
+    DescendantsOnly(&'static str),
+    /// A control group cannot be counted.
+    #[error("{0}")]
+    Group(String),
     /// The eBPF rung.
     #[error(transparent)]
     Ebpf(#[from] ebpf::EbpfError),
@@ -155,7 +171,8 @@ impl AccountingError {
             Self::Ebpf(error) => error.remedy(),
             Self::Perf(error) => error.remedy(),
             Self::Cgroup(error) => error.remedy(),
-            Self::Machine(_) => None,
+            Self::DescendantsOnly(_) => Some("it takes the daemon, or root for eBPF"),
+            Self::Machine(_) | Self::Group(_) => None,
         }
         .map(str::to_owned)
     }

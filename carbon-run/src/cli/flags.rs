@@ -199,6 +199,12 @@ struct Accounting {
     accounting: Option<OsString>,
     #[command(flatten)]
     daemon: DaemonSocket,
+    /// Count what runs in a control group as the job's, too
+    ///
+    /// For what a container runtime starts, which is no descendant of the command. Paths below /sys/fs/cgroup, with commas between; a
+    /// group need not be there yet. By the daemon or as root; users other than root can name groups that are delegated to them.
+    #[arg(long, value_name = "PATH[,PATH...]")]
+    cgroup: Option<OsString>,
     /// Time between two samples, 10ms to 1h, as 500ms, 1s or 2
     ///
     /// A number without a unit is seconds. By default 1 s, and 100 ms while a run is younger than 10 s.
@@ -331,6 +337,7 @@ impl Accounting {
     fn say(&self, layer: &mut Layer) {
         value(layer, Key::Accounting, self.accounting.as_ref());
         value(layer, Key::DaemonSocket, self.daemon.daemon_socket.as_ref());
+        value(layer, Key::Cgroup, self.cgroup.as_ref());
         value(layer, Key::Interval, self.interval.as_ref());
         value(layer, Key::NvmlLibrary, self.nvml.nvml_library.as_ref());
         value(layer, Key::StateDir, self.state.state_dir.as_ref());

@@ -34,8 +34,6 @@ struct Owner {
     /// Since when nobody is connected for it.
     away: Option<Moment>,
     released: bool,
-    /// Control groups whose processes are the job's.
-    groups: Vec<PathBuf>,
 }
 
 /// All of them.
@@ -67,7 +65,6 @@ impl Book {
                 secret: record.secret,
                 away: Some(now),
                 released: false,
-                groups: Vec::new(),
             };
             self.owners.insert(number, owner);
         }
@@ -94,7 +91,6 @@ impl Book {
             secret: secret.clone(),
             away: None,
             released: false,
-            groups: Vec::new(),
         };
         self.owners.insert(number, owner);
         self.keep(number);
@@ -124,26 +120,7 @@ impl Book {
     pub(super) fn adopt(&mut self, number: u32, peer: &Peer, group: &str) -> Result<(), Unopened> {
         let path = checked_group(Path::new(group), peer.uid)
             .map_err(|reason| Unopened::Cgroup(PathBuf::from(group), reason))?;
-        self.jobs.adopt_group(number, &path)?;
-        if let Some(owner) = self.owners.get_mut(&number)
-            && !owner.groups.contains(&path)
-        {
-            owner.groups.push(path);
-        }
-        Ok(())
-    }
-
-    /// Enters who has come to a job's control groups since the last time.
-    pub(super) fn look_into_groups(&mut self, number: u32) {
-        let Some(owner) = self.owners.get(&number) else {
-            return;
-        };
-        for group in owner.groups.clone() {
-            // One that has gone has nobody in it.
-            if let Err(error) = self.jobs.adopt_group(number, &group) {
-                tracing::debug!(%error, group = %group.display(), "cannot look into a control group");
-            }
-        }
+        Ok(self.jobs.adopt_group(number, &path)?)
     }
 
     /// Nobody wants to know of the job any more.

@@ -80,7 +80,6 @@ impl Looks {
         now_wanted: bool,
         now: Moment,
     ) -> Observed {
-        book.look_into_groups(job);
         let age = self.last.as_ref().map(|look| now.since(look.snapshot.at));
         let within = |most: Duration| age.is_some_and(|age| age <= most);
         let look = if now_wanted {

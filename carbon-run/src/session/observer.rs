@@ -7,6 +7,7 @@ use crate::meter::Meter;
 use crate::model::recording::{Note, Observation, Reading, UsageAfter};
 use crate::model::units::{CpuTime, Moment};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Meters that are read within this time of the CPU time are read at once: counters themselves step every millisecond.
@@ -21,7 +22,15 @@ pub(super) struct Observer {
     modelled: usize,
     /// Where the job's memory is wanted.
     memory: Option<MemoryWatch>,
+    groups: Vec<Wanted>,
     notes: Vec<Note>,
+}
+
+/// A control group that the person wants counted, and why it never was.
+struct Wanted {
+    path: PathBuf,
+    refused: Option<AccountingError>,
+    found: bool,
 }
 
 impl Observer {
@@ -36,8 +45,20 @@ impl Observer {
             meters,
             modelled,
             memory: memory.then(MemoryWatch::default),
+            groups: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// With control groups whose processes are the job's, too.
+    pub(super) fn with_groups(mut self, groups: &[PathBuf]) -> Self {
+        let wanted = groups.iter().map(|path| Wanted {
+            path: path.clone(),
+            refused: None,
+            found: false,
+        });
+        self.groups = wanted.collect();
+        self
     }
 
     pub(super) fn adopts_orphans(&self) -> bool {
@@ -80,8 +101,21 @@ impl Observer {
 
     /// What has turned out since the start.
     pub(super) fn take_notes(&mut self) -> Vec<Note> {
+        let never = self.groups.iter_mut().filter(|group| !group.found);
+        let never = never.filter_map(|group| {
+            let refused = group.refused.take()?;
+            Some(Note {
+                code: "cgroup-not-counted".to_owned(),
+                message: format!(
+                    "the control group `{}` was not counted: {refused}",
+                    group.path.display()
+                ),
+                hint: refused.remedy(),
+                degrades: true,
+            })
+        });
         let meters = self.meters.iter_mut().flat_map(|meter| meter.take_notes());
-        self.notes.drain(..).chain(meters).collect()
+        self.notes.drain(..).chain(never).chain(meters).collect()
     }
 
     /// Looks at everything, counters next to each other in time. `started` is the job's start; before it there is no
@@ -116,6 +150,12 @@ impl Observer {
     }
 
     fn look(&mut self) -> Result<Look, Note> {
+        for group in &mut self.groups {
+            match self.accounting.adopt(&group.path) {
+                Ok(()) => group.found = true,
+                Err(error) => group.refused = Some(error),
+            }
+        }
         let begun = clocks::now();
         let sample = self.accounting.sample().map_err(|error| Note {
             code: "accounting-failed".to_owned(),

@@ -177,7 +177,8 @@ pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
         .min();
     let mut meters = opened.meters;
     meters.extend(graphics.meters);
-    let observer = Observer::new(accounting.accounting, meters, modelled_count, memory);
+    let observer =
+        Observer::new(accounting.accounting, meters, modelled_count, memory).with_groups(&settings.cgroups);
     let (started_at_unix_ns, utc_offset_s) = clocks::wall();
     let head = Head {
         schema: SCHEMA.to_owned(),

@@ -44,6 +44,8 @@ pub enum Key {
     Accounting,
     /// `--daemon-socket`
     DaemonSocket,
+    /// `--cgroup`
+    Cgroup,
     /// `--interval`
     Interval,
     /// `--wait-tree`
@@ -66,7 +68,7 @@ pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
 
 impl Key {
     /// Every setting, in the order of the help.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Country,
         Self::Region,
         Self::Intensity,
@@ -87,6 +89,7 @@ impl Key {
         Self::Verbose,
         Self::Accounting,
         Self::DaemonSocket,
+        Self::Cgroup,
         Self::Interval,
         Self::WaitTree,
         Self::Strict,
@@ -126,6 +129,7 @@ impl Key {
             Self::Verbose => "verbose",
             Self::Accounting => "accounting",
             Self::DaemonSocket => "daemon-socket",
+            Self::Cgroup => "cgroup",
             Self::Interval => "interval",
             Self::WaitTree => "wait-tree",
             Self::Strict => "strict",
@@ -180,6 +184,7 @@ impl Key {
             Self::Json => "the path of a file, or `-` for stdout",
             Self::CpuTable | Self::IntensityFile | Self::Record | Self::NvmlLibrary => "the path of a file",
             Self::DaemonSocket => "the path of a socket",
+            Self::Cgroup => "a list of paths of control groups",
             Self::RamPower => "a number of watts per GiB of at least 0",
             Self::Csv | Self::Quiet | Self::Verbose | Self::WaitTree | Self::Strict => "`true` or `false`",
             Self::Accounting => "one of `auto`, `daemon`, `ebpf`, `perf`, `cgroup`, `procfs`",
@@ -223,6 +228,7 @@ impl Key {
             }
             Self::Accounting => "`auto` takes the best that this machine allows",
             Self::DaemonSocket => "for example `/run/carbon-run/socket`",
+            Self::Cgroup => "for example `system.slice/docker-0b1c.scope`, below `/sys/fs/cgroup`",
             Self::Interval => "for example `500ms`, `1s` or `2` (seconds)",
         }
     }

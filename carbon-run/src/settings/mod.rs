@@ -84,6 +84,8 @@ pub struct Settings {
     pub accounting: Option<Backend>,
     /// Where the daemon listens.
     pub daemon_socket: PathBuf,
+    /// Control groups whose processes are the job's, too; paths below `/sys/fs/cgroup`.
+    pub cgroups: Vec<PathBuf>,
     /// Wait for descendants that outlive the command.
     pub wait_tree: bool,
     /// Fail where a measurement would otherwise be degraded.
@@ -197,6 +199,9 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         daemon_socket: chosen
             .read(Key::DaemonSocket, |value| value.path())?
             .unwrap_or_else(|| "/run/carbon-run/socket".into()),
+        cgroups: chosen
+            .read(Key::Cgroup, |value| value.paths())?
+            .unwrap_or_default(),
         wait_tree: chosen.switch(Key::WaitTree, false)?,
         strict: chosen.switch(Key::Strict, false)?,
         nvml_library: chosen.read(Key::NvmlLibrary, |value| value.path())?,
@@ -258,6 +263,14 @@ impl Settings {
             Key::Verbose => Some(self.verbose.to_string()),
             Key::Accounting => Some(self.accounting.map_or("auto", Backend::name).to_owned()),
             Key::DaemonSocket => Some(self.daemon_socket.display().to_string()),
+            Key::Cgroup => {
+                let paths: Vec<String> = self
+                    .cgroups
+                    .iter()
+                    .map(|path| path.display().to_string())
+                    .collect();
+                (!paths.is_empty()).then(|| paths.join(","))
+            }
             Key::Interval => self.interval.map(|interval| format!("{interval:?}")),
             Key::WaitTree => Some(self.wait_tree.to_string()),
             Key::Strict => Some(self.strict.to_string()),

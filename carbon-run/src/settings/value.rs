@@ -5,6 +5,8 @@ use super::key::Key;
 use super::layer::Said;
 use crate::model::recording::{Backend, IdlePolicy};
 use crate::model::units::Watts;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -61,6 +63,17 @@ impl Reading<'_> {
             .map(str::trim)
             .filter(|text| !text.is_empty());
         text.map(str::to_owned).ok_or_else(|| self.bad())
+    }
+
+    /// Paths with commas between, none of them empty.
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, BadValue> {
+        let path = self.path()?;
+        let parts = path.as_os_str().as_bytes().split(|byte| *byte == b',');
+        let parts: Vec<PathBuf> = parts.map(|part| PathBuf::from(OsStr::from_bytes(part))).collect();
+        if parts.iter().any(|part| part.as_os_str().is_empty()) {
+            return Err(self.bad());
+        }
+        Ok(parts)
     }
 
     fn parsed<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, BadValue> {

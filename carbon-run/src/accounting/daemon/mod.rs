@@ -243,6 +243,14 @@ impl Accounting for Daemon {
         Ok(())
     }
 
+    fn adopt(&mut self, group: &Path) -> Result<(), AccountingError> {
+        let Some(cgroup) = group.to_str().map(str::to_owned) else {
+            return Err(AccountingError::Group("its name is not UTF-8".to_owned()));
+        };
+        self.ask(&Request::Adopt { cgroup })?;
+        Ok(())
+    }
+
     fn sample(&mut self) -> Result<Sample, AccountingError> {
         let now = self.last || self.delivery.borrow().readings.is_empty();
         match self.ask(&Request::Observe { now }) {

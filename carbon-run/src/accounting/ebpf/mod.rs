@@ -149,6 +149,11 @@ impl Accounting for Ebpf {
         Ok(self.jobs.disarm(self.job, self.own.as_fd())?)
     }
 
+    fn adopt(&mut self, group: &Path) -> Result<(), AccountingError> {
+        let group = checked_group(group, nix::unistd::geteuid().as_raw()).map_err(AccountingError::Group)?;
+        Ok(self.jobs.adopt_group(self.job, &group)?)
+    }
+
     fn sample(&mut self) -> Result<Sample, AccountingError> {
         let snapshot = self.jobs.snapshot();
         Ok(Sample {
