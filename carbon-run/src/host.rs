@@ -11,16 +11,17 @@ mod gpu_variables;
 mod hypervisor;
 mod identity;
 mod kinds;
+mod slurm;
 mod topology;
 
 pub use affinity::pin;
 pub use gpu_variables::gpu_variables;
 pub use identity::identity;
+pub use slurm::slurm;
 pub use topology::{HostError, Topology, topology};
 
 use crate::model::recording::{Conditions, Host};
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The machine below `sysroot`. [`Host::slurm`] is left empty: see [`slurm`].
@@ -74,38 +75,6 @@ pub fn conditions(sysroot: &Path, host: &Host) -> Conditions {
 #[must_use]
 pub fn allowed_cpus() -> Option<Vec<u32>> {
     affinity::allowed()
-}
-
-/// What Slurm says about the job, by lower-case names without the prefix (`job_id`, `array_task_id`).
-///
-/// Only these are kept: a recording is for showing around, and the rest of the environment is the user's own.
-#[must_use]
-pub fn slurm(env: impl IntoIterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
-    /// Of Slurm's output environment variables (sbatch and srun manual pages).
-    const KEPT: [&str; 15] = [
-        "array_job_id",
-        "array_task_id",
-        "cluster_name",
-        "cpus_on_node",
-        "job_account",
-        "job_id",
-        "job_num_nodes",
-        "job_partition",
-        "localid",
-        "nodeid",
-        "ntasks",
-        "procid",
-        "restart_count",
-        "step_id",
-        "step_num_nodes",
-    ];
-    env.into_iter()
-        .filter_map(|(name, value)| {
-            let name = name.to_str()?.strip_prefix("SLURM_")?.to_ascii_lowercase();
-            KEPT.contains(&name.as_str())
-                .then(|| (name, value.to_string_lossy().into_owned()))
-        })
-        .collect()
 }
 
 /// `MemTotal` of /proc/meminfo, which is in KiB whatever it says (Documentation/filesystems/proc.rst).

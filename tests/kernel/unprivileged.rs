@@ -181,6 +181,9 @@ fn without_rights_a_person_is_told_in_one_line_what_is_missing() -> Outcome {
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stdout), "the job\n");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.lines().any(|line| line.contains("carbon-run daemon")), "{said}");
+    assert!(
+        said.lines().any(|line| line.contains("carbon-run daemon")),
+        "{said}"
+    );
     Ok(())
 }

@@ -30,7 +30,11 @@ const fn layer(
 /// From the bottom up. Shell modules know plain data only and never each other.
 const LAYERS: &[Layer] = &[
     layer("model", &[], &[]),
-    layer("output", &["model"], &["recording", "report", "units", "checkup"]),
+    layer(
+        "output",
+        &["model"],
+        &["recording", "report", "units", "checkup", "merge", "slurm"],
+    ),
     layer("wire", &["model"], &["recording", "units"]),
     // Of a daemon it knows no more than what is said to it.
     layer("accounting", &["model", "wire"], &["recording", "units"]),

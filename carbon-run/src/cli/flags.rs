@@ -3,6 +3,7 @@
 use super::calibrate::Calibrate;
 use super::daemon::{Daemon, DaemonSocket};
 use super::doctor::Doctor;
+use super::merge::Merge;
 use super::offered::{Offered, backends, idle_policies};
 use crate::settings::{Key, Layer, Origin};
 use clap::{Args, Subcommand, ValueHint};
@@ -53,6 +54,12 @@ pub enum Verb {
     /// Owns the eBPF program and the meters, so that `carbon-run` measures in full without any right. Stays in the foreground; the
     /// units that are shipped with it run it under systemd. SECURITY.md says what a user can and cannot learn through it.
     Daemon(Daemon),
+    /// Add up the reports of a job's ranks, steps and nodes
+    ///
+    /// Under Slurm each task writes a report of its own, `carbon-run-CLUSTER-JOB-stepN-rankM-ID.json`: when the job is over, merge them
+    /// as `carbon-run merge carbon-run-*-4711-*.json`. A run that is there twice counts once, a run inside another is in that one's
+    /// figures, and ranks without a report are named.
+    Merge(Merge),
     /// Print the completions for a shell
     ///
     /// For bash: `carbon-run completions bash > ~/.local/share/bash-completion/completions/carbon-run`

@@ -6,6 +6,7 @@ mod calibrate;
 mod daemon;
 mod doctor;
 mod flags;
+mod merge;
 mod offered;
 mod text;
 mod usage;
@@ -14,6 +15,7 @@ pub use calibrate::Calibrate;
 pub use daemon::Daemon;
 pub use doctor::Doctor;
 pub use flags::{Replay, RunFlags, Verb};
+pub use merge::Merge;
 pub use usage::UsageError;
 
 use clap::builder::StyledStr;

@@ -21,6 +21,8 @@ pub struct RunReport {
     pub carbon_run_version: String,
     /// A random UUID (version 4).
     pub run_id: String,
+    /// The run inside which this one was started: that one's figures have this one's in them.
+    pub inside: Option<String>,
     /// `--project`.
     pub project: Option<String>,
     /// The command and its arguments.

@@ -39,6 +39,60 @@ pub fn emissions_csv(report: &RunReport) -> Option<EmissionsRow> {
     Some(EmissionsRow { header, cells })
 }
 
+/// The names, in their order.
+const NAMES: [&str; 38] = [
+    "timestamp",
+    "project_name",
+    "run_id",
+    "experiment_id",
+    "duration",
+    "emissions",
+    "emissions_rate",
+    "cpu_power",
+    "gpu_power",
+    "ram_power",
+    "cpu_energy",
+    "gpu_energy",
+    "ram_energy",
+    "energy_consumed",
+    "water_consumed",
+    "country_name",
+    "country_iso_code",
+    "region",
+    "cloud_provider",
+    "cloud_region",
+    "os",
+    "python_version",
+    "codecarbon_version",
+    "cpu_count",
+    "cpu_model",
+    "gpu_count",
+    "gpu_model",
+    "longitude",
+    "latitude",
+    "ram_total_size",
+    "tracking_mode",
+    "cpu_utilization_percent",
+    "gpu_utilization_percent",
+    "ram_utilization_percent",
+    "ram_used_gb",
+    "on_cloud",
+    "pue",
+    "wue",
+];
+
+/// A row with these cells; all others are empty.
+pub(super) fn row(known: &[(&str, String)]) -> EmissionsRow {
+    let cell = |name: &&str| {
+        let found = known.iter().find(|(known, _)| known == name);
+        found.map(|(_, cell)| cell.clone()).unwrap_or_default()
+    };
+    EmissionsRow {
+        header: NAMES.to_vec(),
+        cells: NAMES.iter().map(cell).collect(),
+    }
+}
+
 /// Every column once: its name, and what goes into it.
 fn columns(report: &RunReport) -> [(&'static str, String); 38] {
     let place = Place::of(&report.intensity);
@@ -198,6 +252,20 @@ fn number(value: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_row_of_known_cells_has_all_columns_in_their_order() {
+        let full = super::emissions_csv(&crate::output::example::measured()).unwrap();
+        let known = super::row(&[("pue", "1.2".to_owned()), ("run_id", "7".to_owned())]);
+        assert_eq!(known.header, full.header);
+        let filled: Vec<_> = known
+            .cells
+            .iter()
+            .enumerate()
+            .filter(|(_, cell)| !cell.is_empty())
+            .collect();
+        assert_eq!(filled, [(2, &"7".to_owned()), (36, &"1.2".to_owned())]);
+    }
+
     use super::*;
     use crate::output::example;
     use std::time::Duration;

@@ -17,6 +17,7 @@ pub(super) fn measured() -> RunReport {
     RunReport {
         carbon_run_version: "0.1.0".to_owned(),
         run_id: "0b0e4f1c-8f0e-4a55-9a2e-6a5a3f6c1d11".to_owned(),
+        inside: None,
         project: Some("digits".to_owned()),
         command: ["python", "train.py", "--epochs", "3"]
             .map(|arg| Arg::Text(arg.to_owned()))

@@ -8,6 +8,7 @@ mod emissions_csv;
 #[cfg(test)]
 mod example;
 mod json;
+mod merge;
 mod plain_text;
 mod quantity;
 mod summary;
@@ -17,4 +18,5 @@ pub use calibration::{calibration_json, calibration_text};
 pub use checkup::{checkup_json, checkup_text};
 pub use emissions_csv::{EmissionsRow, emissions_csv};
 pub use json::{SCHEMA, json};
+pub use merge::{merged_csv, merged_json, merged_summary};
 pub use summary::{Style, summary};

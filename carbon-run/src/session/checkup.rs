@@ -116,6 +116,7 @@ fn idle_power(
         schema: String::new(),
         carbon_run_version: String::new(),
         run_id: String::new(),
+        inside: None,
         project: None,
         command: Vec::new(),
         started_at_unix_ns: 0,

@@ -13,15 +13,18 @@ mod observer;
 mod power_store;
 mod prepare;
 pub mod results;
+mod under_slurm;
 
 pub use prepare::modelled;
 
 use crate::accounting::Closing;
+use crate::host;
 use crate::launch::{Ended, Event, Launch, Running, SpawnError, WaitError};
 use crate::model::assemble::Assembler;
 use crate::model::journal::Line;
 use crate::model::recording::{Arg, Exit, Note, Tail};
 use crate::model::report::RunReport;
+use crate::model::slurm::SlurmTask;
 use crate::model::units::Moment;
 use crate::settings::Settings;
 use crate::sink::Screen;
@@ -85,8 +88,11 @@ pub fn run(settings: &Settings) -> Result<Exit, NotStarted> {
         .enable_all()
         .build()
         .map_err(NotStarted::Runtime)?;
+    let run_id = uuid::Uuid::new_v4().to_string();
+    let task = SlurmTask::of(&host::slurm(std::env::vars_os()));
+    let settings = &under_slurm::placed(settings, task.as_ref(), &run_id);
     let results = Results::open(settings, &mut screen)?;
-    let prepared = prepare::prepare(settings)?;
+    let prepared = prepare::prepare(settings, run_id)?;
     let conditions = prepared.head.power.conditions.clone();
     let (exit, report) = runtime.block_on(conduct(settings, prepared, &results, &mut screen))?;
     if let Some(report) = report {

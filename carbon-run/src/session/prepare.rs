@@ -5,7 +5,7 @@ use super::cpu_table::{self, CpuTableFileError};
 use super::electricity::{Electricity, ElectricityError, Words, uncovered};
 use super::observer::Observer;
 use super::power_store::PowerStore;
-use super::{clocks, gpus, words};
+use super::{RUN_ID, clocks, gpus, under_slurm, words};
 use crate::accounting::{self, AccountingError, Opened};
 use crate::host::{self, HostError};
 use crate::launch::sheltered;
@@ -16,6 +16,7 @@ use crate::model::recording::{
     SCHEMA,
 };
 use crate::model::report::Intensity;
+use crate::model::slurm::tasks_on_node;
 use crate::model::tables::{TableError, Tables};
 use crate::model::units::Share;
 use crate::settings::Settings;
@@ -85,7 +86,7 @@ pub(super) struct Prepared {
     pub(super) longest_pause: Option<Duration>,
 }
 
-pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
+pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, NotPrepared> {
     let tables = Tables::embedded()?;
     let Electricity {
         place,
@@ -124,6 +125,7 @@ pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
         .chain(&graphics.notes)
         .cloned()
         .chain(unclear)
+        .chain(under_slurm::elsewhere(&words(settings)))
         .chain(gpus::misfit(&gpus, &settings.gpu_idle_power))
         .collect();
 
@@ -183,7 +185,11 @@ pub(super) fn prepare(settings: &Settings) -> Result<Prepared, NotPrepared> {
     let head = Head {
         schema: SCHEMA.to_owned(),
         carbon_run_version: env!("CARGO_PKG_VERSION").to_owned(),
-        run_id: uuid::Uuid::new_v4().to_string(),
+        run_id,
+        // An outer run gives its own to its command, and so to us.
+        inside: std::env::var(RUN_ID)
+            .ok()
+            .filter(|outer| uuid::Uuid::parse_str(outer).is_ok()),
         project: settings.project.clone(),
         command: words(settings),
         started_at_unix_ns,
@@ -279,8 +285,8 @@ pub fn modelled(
 }
 
 pub(super) fn choices(settings: &Settings, place: crate::model::recording::Place, host: &Host) -> Choices {
-    let allocated = allocation(host);
-    let by_situation = if allocated.is_some() {
+    let allocation = allocation(host);
+    let by_situation = if allocation.is_some() {
         IdlePolicy::Allocated
     } else {
         IdlePolicy::Capacity
@@ -292,25 +298,70 @@ pub(super) fn choices(settings: &Settings, place: crate::model::recording::Place
         pue: settings.pue,
         place,
         intensity_series: None,
-        allocated,
+        allocated: allocation.map(|allocation| allocation.share),
         // Slurm without a cpuset tells how many, and not which.
         allocated_cpus: host.allowed_cpus.and_then(|_| host::allowed_cpus()),
+        allocated_among: allocation
+            .and_then(|allocation| u32::try_from(allocation.among).ok())
+            .filter(|tasks| *tasks > 1),
     }
 }
 
-/// The part of the machine's CPUs that is set aside for the job: what it may run on, where that is fewer than all; else
-/// what Slurm gave it on this node.
-fn allocation(host: &Host) -> Option<Share> {
+/// The part of the machine's CPUs that is set aside for the job.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Allocation {
+    share: Share,
+    /// How many tasks have it together.
+    among: u64,
+}
+
+/// What the job may run on, where that is fewer CPUs than all; else what Slurm gave the step on this node. Where that is no more than
+/// what all tasks of the step on this node have together, each of them has its part: as many parts as there are tasks are the whole.
+fn allocation(host: &Host) -> Option<Allocation> {
     let all = u64::from(host.cpus?);
-    let by_slurm = || {
-        host.slurm
-            .get("cpus_on_node")
-            .and_then(|cpus| cpus.parse::<u64>().ok())
-    };
-    let mine = host
-        .allowed_cpus
-        .map(u64::from)
-        .filter(|allowed| *allowed < all)
-        .or_else(by_slurm)?;
-    Some(Share::of(mine, all))
+    let by_slurm = host
+        .slurm
+        .get("cpus_on_node")
+        .and_then(|cpus| cpus.parse::<u64>().ok());
+    let allowed = host.allowed_cpus.map(u64::from).filter(|allowed| *allowed < all);
+    let mine = allowed.or(by_slurm)?;
+    // A task that is bound has fewer than the step, and has them for itself.
+    let bound = allowed.is_some_and(|allowed| by_slurm.is_none_or(|step| allowed < step));
+    let among = if bound { 1 } else { tasks_on_node(&host.slurm) };
+    Some(Allocation {
+        share: Share::of(mine, all.saturating_mul(among)),
+        among,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine of 64 CPUs, where Slurm gave the step so many, and two tasks of it are here.
+    fn allocated(allowed: Option<u32>, on_node: &str) -> Option<(f64, u64)> {
+        let slurm = [("step_id", "0"), ("gtids", "4,5"), ("cpus_on_node", on_node)];
+        let host = Host {
+            cpus: Some(64),
+            allowed_cpus: allowed,
+            slurm: slurm
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..Host::default()
+        };
+        allocation(&host).map(|allocation| (allocation.share.get(), allocation.among))
+    }
+
+    #[test]
+    fn tasks_of_a_step_share_its_cpus_unless_each_is_bound_to_its_own() {
+        assert_eq!(allocated(None, "32"), Some((0.25, 2)), "by count");
+        assert_eq!(allocated(Some(32), "32"), Some((0.25, 2)), "a cpuset of the step");
+        assert_eq!(allocated(Some(16), "32"), Some((0.25, 1)), "bound");
+        assert_eq!(
+            allocated(Some(16), "?"),
+            Some((0.25, 1)),
+            "a cpuset, whosever it is"
+        );
+        assert_eq!(allocated(None, "?"), None);
+    }
 }

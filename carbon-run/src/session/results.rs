@@ -13,9 +13,6 @@ use crate::sink::{
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-/// The name of the table that CodeCarbon's readers know.
-const TABLE: &str = "emissions.csv";
-
 /// What was wanted of a run or a replay.
 pub struct Results {
     /// The table of runs, if wanted.
@@ -34,7 +31,7 @@ impl Results {
     /// With `--strict`, when something could not.
     pub(super) fn open(settings: &Settings, screen: &mut Screen) -> Result<Self, NotStarted> {
         let mut results = Self::wanted(
-            settings.csv.then(|| settings.output_dir.join(TABLE)),
+            settings.csv.then(|| settings.output_dir.join(&settings.table)),
             settings.json.clone(),
             !settings.quiet,
         );

@@ -56,8 +56,10 @@ pub struct Settings {
     pub project: Option<String>,
     /// Where `emissions.csv` lies.
     pub output_dir: PathBuf,
-    /// Whether a row is added to `emissions.csv`.
+    /// Whether a row is added to the table there.
     pub csv: bool,
+    /// The table's name: `emissions.csv`, which CodeCarbon's readers know.
+    pub table: OsString,
     /// Where the JSON report goes, if anywhere.
     pub json: Option<Target>,
     /// Where the recording goes, if anywhere.
@@ -175,6 +177,7 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
             .read(Key::OutputDir, |value| value.path())?
             .unwrap_or_else(|| ".".into()),
         csv: chosen.switch(Key::Csv, true)?,
+        table: "emissions.csv".into(),
         json: chosen.read(Key::Json, |value| value.target())?,
         record: chosen.read(Key::Record, |value| value.path())?,
         quiet: chosen.switch(Key::Quiet, false)?,

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod daemon;
 pub mod doctor;
 pub mod man;
+pub mod merge;
 pub mod replay;
 pub mod run;
 
@@ -80,6 +81,7 @@ fn verb_of(verb: &Verb) -> Result<Outcome, Failure> {
         Verb::Replay(flags) => replay::replay(flags),
         Verb::Calibrate(flags) => calibrate::calibrate(flags),
         Verb::Daemon(flags) => daemon::daemon(flags),
+        Verb::Merge(flags) => merge::merge(flags),
         Verb::Completions { shell } => print(&completions::completions(*shell)),
         Verb::Man => print(&man::man().map_err(|error| Failure::own(error, None))?),
     }

@@ -82,6 +82,7 @@ fn choices() -> Choices {
         intensity_series: None,
         allocated: None,
         allocated_cpus: None,
+        allocated_among: None,
     }
 }
 

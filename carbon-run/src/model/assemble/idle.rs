@@ -300,7 +300,11 @@ pub(super) fn allocated(domain: &Domain, head: &Head) -> Share {
     match &head.choices.allocated_cpus {
         Some(mine) if cpus_of(domain, head).next().is_some() => Share::of(
             count(cpus_of(domain, head).filter(|cpu| mine.contains(cpu)).count()),
-            count(cpus_of(domain, head).count()),
+            count(cpus_of(domain, head).count()).saturating_mul(
+                head.choices
+                    .allocated_among
+                    .map_or(1, |tasks| u64::from(tasks.max(1))),
+            ),
         ),
         _ => head.choices.allocated.unwrap_or(Share::ALL),
     }

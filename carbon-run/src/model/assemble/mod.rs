@@ -157,6 +157,7 @@ impl Assembler {
         RunReport {
             carbon_run_version: self.head.carbon_run_version,
             run_id: self.head.run_id,
+            inside: self.head.inside,
             project: self.head.project,
             command: self.head.command,
             started_at_unix_ns: self.head.started_at_unix_ns,

@@ -26,6 +26,9 @@ pub struct Choices {
     /// The numbers of those CPUs, where they are known: each domain's share is then its own.
     #[serde(default)]
     pub allocated_cpus: Option<Vec<u32>>,
+    /// How many tasks of one Slurm step share that allocation, this job among them: each has as much of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocated_among: Option<u32>,
 }
 
 /// The person's word on the electricity, in the terms of the tables.

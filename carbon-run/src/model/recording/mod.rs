@@ -56,6 +56,9 @@ pub struct Head {
     pub carbon_run_version: String,
     /// A random UUID (version 4).
     pub run_id: String,
+    /// The run inside which this one was started, by its run id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<String>,
     /// `--project`, if one was given.
     pub project: Option<String>,
     /// The command and its arguments, byte for byte.

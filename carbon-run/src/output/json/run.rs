@@ -19,6 +19,8 @@ pub(super) struct Run<'a> {
     schema: &'static str,
     carbon_run_version: &'a str,
     run_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inside_run: Option<&'a str>,
     project: Option<&'a str>,
     command: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,6 +182,7 @@ impl<'a> From<&'a RunReport> for Run<'a> {
             schema: super::SCHEMA,
             carbon_run_version: &report.carbon_run_version,
             run_id: &report.run_id,
+            inside_run: report.inside.as_deref(),
             project: report.project.as_deref(),
             command: report.command.iter().map(Arg::lossy).collect(),
             command_bytes: command_bytes(&report.command),

@@ -3,6 +3,7 @@
 use super::Style;
 use crate::model::recording::Note;
 use crate::model::report::RunReport;
+use crate::model::slurm::SlurmTask;
 use crate::output::plain_text::harmless;
 use crate::output::quantity::half_width;
 
@@ -17,6 +18,7 @@ pub(super) fn remarks(report: &RunReport, style: Style) -> Vec<String> {
         declined(report),
         survivors(report),
         assumed_place(report),
+        one_of_many(report),
     ];
     lines.extend(
         notes
@@ -98,6 +100,16 @@ fn survivors(report: &RunReport) -> Option<String> {
     Some(format!(
         "still running, and counted no further: {}{more}",
         named.join(", ")
+    ))
+}
+
+/// Only the first rank prints, and its figures are its own.
+fn one_of_many(report: &RunReport) -> Option<String> {
+    let task = SlurmTask::of(&report.host.slurm)?;
+    task.one_of_many()?;
+    Some(format!(
+        "this is one task of job {}; when it is over, `carbon-run merge carbon-run-*-{}-*.json` adds them all up",
+        task.job, task.job
     ))
 }
 

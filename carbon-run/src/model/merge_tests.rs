@@ -1,0 +1,164 @@
+//! Whether what is merged is the job's, once.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// A rank of a step of two nodes, four ranks, on a machine of 100 W; it had 40 J of it in a second.
+fn rank(rank: u32) -> Part {
+    let slurm = [
+        ("cluster_name", "local".to_owned()),
+        ("job_id", "30".to_owned()),
+        ("step_id", "0".to_owned()),
+        ("procid", rank.to_string()),
+        ("step_num_tasks", "4".to_owned()),
+        ("nodename", format!("node{}", rank / 2 + 1)),
+    ];
+    let slurm: BTreeMap<String, String> = slurm
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    Part {
+        run_id: format!("run-{rank}"),
+        inside_run: None,
+        version: "0.1.0".to_owned(),
+        project: None,
+        command: vec!["./app".to_owned()],
+        started_ns: 1_000_000_000_000 + i64::from(rank) * 1_000_000,
+        duration_s: 1.0,
+        cpu_time_s: Some(0.9),
+        processes: Some(2),
+        energy: PartEnergy {
+            total: Some(40.0),
+            cpu: Some(40.0),
+            ram: None,
+            gpu: None,
+            range: Some((38.0, 43.0)),
+        },
+        estimated: Some(false),
+        emissions_g: Some((0.1, 0.2, 0.4)),
+        idle_policy: "allocated".to_owned(),
+        place: "FRA".to_owned(),
+        pue: 1.0,
+        hostname: Some(format!("host{}", rank / 2)),
+        task: SlurmTask::of(&slurm),
+        account: Some("physics".to_owned()),
+        domains: vec![PartDomain {
+            name: "package-0".to_owned(),
+            summed: true,
+            metered: true,
+            measured_uj: 100e6,
+            job_uj: 40e6,
+        }],
+        clean: true,
+    }
+}
+
+fn codes(merged: &Merged) -> Vec<&str> {
+    merged.notes.iter().map(|note| note.code.as_str()).collect()
+}
+
+#[test]
+fn ranks_of_two_nodes_add_up_to_the_job_and_to_their_nodes() {
+    let parts: Vec<Part> = (0..4).map(rank).collect();
+    let merged = merge(&parts);
+    assert_eq!(merged.amount.total_j, Some(160.0));
+    assert_eq!(merged.amount.range_j, Some((152.0, 172.0)));
+    assert_eq!(merged.amount.gpu_j, None);
+    assert_eq!((merged.amount.processes, merged.amount.reports), (Some(8), 4));
+    assert!((merged.duration_s - 1.003).abs() < 1e-9);
+    let nodes: Vec<_> = merged
+        .nodes
+        .iter()
+        .map(|node| (node.name.as_str(), node.amount.total_j))
+        .collect();
+    assert_eq!(nodes, [("node1", Some(80.0)), ("node2", Some(80.0))]);
+    assert_eq!((merged.steps.len(), merged.tasks.len()), (1, 4));
+    assert_eq!(
+        (merged.jobs.as_slice(), merged.notes.len()),
+        (&["30 on local".to_owned()][..], 0)
+    );
+    assert_eq!(merged.pue, Some(1.0));
+}
+
+#[test]
+fn a_report_that_is_there_twice_counts_once() {
+    let merged = merge(&[rank(0), rank(1), rank(0), rank(2), rank(3)]);
+    assert_eq!(merged.amount.total_j, Some(160.0));
+    assert_eq!(codes(&merged), ["counted-once"]);
+}
+
+#[test]
+fn a_run_inside_another_is_in_that_ones_figure_unless_that_one_is_not_there() {
+    let mut inner = rank(0);
+    inner.run_id = "inner".to_owned();
+    inner.inside_run = Some("run-0".to_owned());
+    let all = [rank(0), rank(1), rank(2), rank(3), inner.clone()];
+    let merged = merge(&all);
+    assert_eq!(
+        (merged.amount.total_j, codes(&merged)),
+        (Some(160.0), vec!["inside-another"])
+    );
+    assert_eq!(merge(&[inner]).amount.total_j, Some(40.0));
+}
+
+#[test]
+fn ranks_that_are_missing_are_named() {
+    let merged = merge(&[rank(1)]);
+    assert_eq!(merged.missing, ["ranks 0, 2-3 of step 30.0"]);
+    assert!(codes(&merged).contains(&"ranks-missing"));
+}
+
+#[test]
+fn ranks_that_together_have_more_than_their_machine_are_told_of() {
+    let parts: Vec<Part> = (0..2)
+        .map(|number| {
+            let mut part = rank(number);
+            part.domains[0].job_uj = 70e6;
+            part
+        })
+        .collect();
+    assert!(codes(&merge(&parts)).contains(&"beyond-the-machine"));
+    // One after the other they may.
+    let mut later = parts;
+    later[1].started_ns += 10_000_000_000;
+    assert!(!codes(&merge(&later)).contains(&"beyond-the-machine"));
+}
+
+#[test]
+fn what_is_not_known_of_some_is_not_taken_for_nothing() {
+    let mut parts: Vec<Part> = (0..4).map(rank).collect();
+    parts[2].energy = PartEnergy::default();
+    parts[2].emissions_g = None;
+    parts[1].place = "DEU".to_owned();
+    let merged = merge(&parts);
+    assert_eq!(merged.amount.total_j, Some(120.0));
+    assert_eq!(codes(&merged), ["not-alike", "energy-missing"]);
+    assert_eq!(merged.place, None);
+    assert_eq!(merge(&[]).amount.total_j, None);
+}
+
+#[test]
+fn ten_comes_after_nine() {
+    let mut parts: Vec<Part> = (0..12).map(rank).collect();
+    parts.reverse();
+    let tasks = merge(&parts).tasks;
+    let last = tasks.last().map(|task| task.name.clone());
+    assert_eq!(last.as_deref(), Some("job 30 step 0 rank 11"));
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_reports_and_how_often_each_is_there_change_nothing(
+        order in proptest::collection::vec(0_u32..4, 1..12),
+    ) {
+        let mut parts: Vec<Part> = (0..4).map(rank).collect();
+        parts.extend(order.iter().map(|number| rank(*number)));
+        parts.rotate_left(order.len() % 4);
+        let merged = merge(&parts);
+        prop_assert_eq!(merged.amount.total_j, Some(160.0));
+        let nodes: f64 = merged.nodes.iter().filter_map(|node| node.amount.total_j).sum();
+        let tasks: f64 = merged.tasks.iter().filter_map(|task| task.amount.total_j).sum();
+        prop_assert_eq!((nodes, tasks), (160.0, 160.0));
+    }
+}
