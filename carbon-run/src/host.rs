@@ -11,12 +11,14 @@ mod gpu_variables;
 mod hypervisor;
 mod identity;
 mod kinds;
+mod process;
 mod slurm;
 mod topology;
 
 pub use affinity::pin;
 pub use gpu_variables::gpu_variables;
 pub use identity::identity;
+pub use process::{myself, started_ticks};
 pub use slurm::slurm;
 pub use topology::{HostError, Topology, topology};
 

@@ -46,6 +46,47 @@ fn a_cancelled_job_has_its_report_before_it_is_killed() {
 }
 
 #[test]
+fn a_task_that_is_killed_without_warning_leaves_its_figures_so_far_for_merge() {
+    let test = "a_task_that_is_killed_without_warning_leaves_its_figures_so_far_for_merge";
+    for tracking in TRACKING {
+        let Some(cluster) = Cluster::up(test, tracking) else {
+            return;
+        };
+        fs::write(
+            cluster.home().join("carbon-run.toml"),
+            "checkpoint-interval = \"1s\"\n",
+        )
+        .unwrap();
+        let run = cluster.carbon_run();
+        let words = ["srun", &run, "-q", "sh", "-c", "while :; do :; done"];
+        let mut srun = cluster
+            .command(&words)
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        until("the figures so far", || !cluster.reports().is_empty());
+        // To an srun that is asked to end, Slurm kills its tasks at once.
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(srun.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        srun.wait().unwrap();
+        over(&cluster);
+        let reports = cluster.reports();
+        assert_eq!(
+            (reports.len(), &reports[0]["exit"]),
+            (1, &serde_json::Value::Null),
+            "{tracking}"
+        );
+        let merged = cluster.merged();
+        assert!(merged["energy_j"]["total"].as_f64().unwrap() > 0.0);
+        assert!(
+            merged["notes"].to_string().contains("unfinished"),
+            "{}",
+            merged["notes"]
+        );
+    }
+}
+
+#[test]
 fn a_second_sigterm_right_after_the_first_is_no_reason_to_give_up() {
     let test = "a_second_sigterm_right_after_the_first_is_no_reason_to_give_up";
     for tracking in TRACKING {

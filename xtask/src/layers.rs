@@ -40,7 +40,7 @@ const LAYERS: &[Layer] = &[
     layer("accounting", &["model", "wire"], &["recording", "units"]),
     // Which decrease is a wrap is the model's knowledge, and the meter's own check of its counters needs it.
     layer("meter", &["model"], &["recording", "units", "counter"]),
-    layer("host", &["model"], &["recording", "units"]),
+    layer("host", &["model"], &["recording", "units", "checkpoint"]),
     layer("launch", &["model"], &["recording", "units"]),
     layer("sink", &["model"], &["recording", "units"]),
     layer("settings", &["model"], &["recording", "units"]),

@@ -3,6 +3,7 @@
 use super::calibrate::Calibrate;
 use super::daemon::{Daemon, DaemonSocket};
 use super::doctor::Doctor;
+use super::kept_runs::{Recover, Status};
 use super::merge::Merge;
 use super::offered::{Offered, backends, idle_policies};
 use crate::settings::{Key, Layer, Origin};
@@ -60,6 +61,15 @@ pub enum Verb {
     /// as `carbon-run merge carbon-run-*-4711-*.json`. A run that is there twice counts once, a run inside another is in that one's
     /// figures, and ranks without a report are named.
     Merge(Merge),
+    /// Finish the books of runs whose launcher was killed
+    ///
+    /// Delivers what such a run would have delivered when it was last kept (`--checkpoint-interval`): its row, its JSON report, its summary.
+    /// Each run once, however often this is called.
+    Recover(Recover),
+    /// Say what running jobs have used so far
+    ///
+    /// As of the last checkpoint (`--checkpoint-interval`); the first comes after the first interval.
+    Status(Status),
     /// Print the completions for a shell
     ///
     /// For bash: `carbon-run completions bash > ~/.local/share/bash-completion/completions/carbon-run`
@@ -217,6 +227,12 @@ struct Accounting {
     /// A number without a unit is seconds. By default 1 s, and 100 ms while a run is younger than 10 s.
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true)]
     interval: Option<OsString>,
+    /// Keep the figures so far at least so often [default: 30s]
+    ///
+    /// Should carbon-run be killed, `carbon-run recover` finishes its books from there; `carbon-run status` shows them while it runs. From
+    /// 1s to 1h; 0 keeps nothing.
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true)]
+    checkpoint_interval: Option<OsString>,
     /// Wait for descendants that outlive the command
     #[arg(long)]
     wait_tree: bool,
@@ -346,6 +362,7 @@ impl Accounting {
         value(layer, Key::DaemonSocket, self.daemon.daemon_socket.as_ref());
         value(layer, Key::Cgroup, self.cgroup.as_ref());
         value(layer, Key::Interval, self.interval.as_ref());
+        value(layer, Key::CheckpointInterval, self.checkpoint_interval.as_ref());
         value(layer, Key::NvmlLibrary, self.nvml.nvml_library.as_ref());
         value(layer, Key::StateDir, self.state.state_dir.as_ref());
         value(layer, Key::Sysroot, self.sysroot.sysroot.as_ref());

@@ -6,6 +6,7 @@ mod calibrate;
 mod daemon;
 mod doctor;
 mod flags;
+mod kept_runs;
 mod merge;
 mod offered;
 mod text;
@@ -15,6 +16,7 @@ pub use calibrate::Calibrate;
 pub use daemon::Daemon;
 pub use doctor::Doctor;
 pub use flags::{Replay, RunFlags, Verb};
+pub use kept_runs::{Recover, Status};
 pub use merge::Merge;
 pub use usage::UsageError;
 

@@ -50,6 +50,14 @@ pub fn merge(parts: &[Part]) -> Merged {
             true,
         ));
     }
+    let unfinished = counted.iter().filter(|part| !part.finished).count();
+    if unfinished > 0 {
+        notes.push(note(
+            "unfinished",
+            format!("{unfinished} of {} reports are of runs that were killed, or still run: their figures end early", counted.len()),
+            true,
+        ));
+    }
     let degraded = counted.iter().filter(|part| !part.clean).count();
     if degraded > 0 {
         notes.push(note(

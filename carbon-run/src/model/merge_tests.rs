@@ -51,6 +51,7 @@ fn rank(rank: u32) -> Part {
             job_uj: 40e6,
         }],
         clean: true,
+        finished: true,
     }
 }
 
@@ -136,6 +137,13 @@ fn what_is_not_known_of_some_is_not_taken_for_nothing() {
     assert_eq!(codes(&merged), ["not-alike", "energy-missing"]);
     assert_eq!(merged.place, None);
     assert_eq!(merge(&[]).amount.total_j, None);
+}
+
+#[test]
+fn a_run_that_was_killed_or_still_runs_is_told_of() {
+    let mut parts: Vec<Part> = (0..4).map(rank).collect();
+    parts[3].finished = false;
+    assert_eq!(codes(&merge(&parts)), ["unfinished"]);
 }
 
 #[test]

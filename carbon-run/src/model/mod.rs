@@ -5,6 +5,7 @@
 pub mod assemble;
 pub mod attribution;
 pub mod calibration;
+pub mod checkpoint;
 pub mod checkup;
 pub mod counter;
 pub mod cpu_key;

@@ -3,11 +3,13 @@
 mod by_daemon;
 mod cadence;
 pub mod calibrate;
+pub mod checkpoints;
 pub mod checkup;
 mod clocks;
 pub mod cpu_table;
 pub mod electricity;
 mod gpus;
+pub mod kept_runs;
 mod memory_watch;
 mod observer;
 mod power_store;
@@ -29,10 +31,11 @@ use crate::model::units::Moment;
 use crate::settings::Settings;
 use crate::sink::Screen;
 use cadence::Cadence;
+use checkpoints::Checkpoints;
 use observer::Observer;
 use power_store::PowerStore;
 use prepare::{NotPrepared, Prepared};
-use results::Results;
+use results::{Journal, Results};
 use std::ffi::OsStr;
 use std::time::Duration;
 
@@ -92,12 +95,16 @@ pub fn run(settings: &Settings) -> Result<Exit, NotStarted> {
     let task = SlurmTask::of(&host::slurm(std::env::vars_os()));
     let settings = &under_slurm::placed(settings, task.as_ref(), &run_id);
     let results = Results::open(settings, &mut screen)?;
-    let prepared = prepare::prepare(settings, run_id)?;
+    let prepared = prepare::prepare(settings, run_id.clone())?;
     let conditions = prepared.head.power.conditions.clone();
-    let (exit, report) = runtime.block_on(conduct(settings, prepared, &results, &mut screen))?;
+    let mut checkpoints = Checkpoints::of(settings, &results, &run_id);
+    let conducted = conduct(settings, prepared, &results, &mut checkpoints, &mut screen);
+    let (exit, report) = runtime.block_on(conducted)?;
     if let Some(report) = report {
+        checkpoints.stop();
         results.deliver(&report, &mut screen);
         PowerStore::of(settings).learn(&conditions, &report);
+        checkpoints.remove();
     }
     Ok(exit)
 }
@@ -106,6 +113,7 @@ async fn conduct(
     settings: &Settings,
     prepared: Prepared,
     results: &Results,
+    checkpoints: &mut Checkpoints,
     screen: &mut Screen,
 ) -> Result<(Exit, Option<RunReport>), NotStarted> {
     let Prepared {
@@ -115,23 +123,14 @@ async fn conduct(
         shortest_wrap,
         longest_pause,
     } = prepared;
-    let mut journal = results.journal();
-    journal.write(&Line::Head(&head));
-    let mut books = Assembler::open(head.clone(), intensity);
-    let mut notes = Vec::new();
+    let mut account = Account {
+        journal: results.journal(),
+        books: Assembler::open(head.clone(), intensity),
+        notes: Vec::new(),
+    };
+    account.journal.write(&Line::Head(&head));
 
-    let mut enter =
-        |observer: &mut Observer, notes: &mut Vec<Note>, reaped: Moment| match observer.observe(reaped) {
-            Ok(observation) => {
-                journal.write(&Line::Observation(&observation));
-                books.observe(&observation);
-            }
-            // What fails a thousand times is said once.
-            Err(note) if notes.contains(&note) => {}
-            Err(note) => notes.push(note),
-        };
-
-    enter(&mut observer, &mut notes, Moment(0));
+    account.enter(&mut observer, Moment(0));
     let started = clocks::now();
     let mut running = start(settings, &head.run_id, &mut observer)?;
     let mut cadence = Cadence::new(settings.interval, shortest_wrap, longest_pause, started);
@@ -140,8 +139,9 @@ async fn conduct(
         let left = cadence.left(clocks::now());
         if left.is_zero() {
             let before = clocks::own_cpu();
-            enter(&mut observer, &mut notes, started);
+            account.enter(&mut observer, started);
             cadence.sampled(clocks::now(), clocks::own_cpu().saturating_sub(before));
+            checkpoints.sampled(clocks::now(), started, &account.books);
             continue;
         }
         tokio::select! {
@@ -165,17 +165,23 @@ async fn conduct(
     };
     if settings.wait_tree {
         linger(&mut running, &mut observer, &mut cadence, |observer| {
-            enter(observer, &mut notes, started);
+            account.enter(observer, started);
         })
         .await;
     }
     let at = clocks::now();
     observer.expect_last();
-    enter(&mut observer, &mut notes, started);
+    account.enter(&mut observer, started);
 
+    let Account {
+        mut journal,
+        books,
+        mut notes,
+    } = account;
     let closing = observer.close(running.pid());
     notes.extend(closing.notes.iter().cloned());
     notes.extend(observer.take_notes());
+    notes.extend(checkpoints.trouble());
     let tail = tail(started, at, ended, closing, notes);
     journal.write(&Line::Tail(&tail));
     let mut report = books.close(Some(&tail));
@@ -185,6 +191,29 @@ async fn conduct(
         report.quality.notes.push(note);
     }
     Ok((ended.exit, Some(report)))
+}
+
+/// What is written down of a run as it goes on.
+struct Account {
+    journal: Journal,
+    books: Assembler,
+    /// What went wrong on the way.
+    notes: Vec<Note>,
+}
+
+impl Account {
+    /// One observation; a job's memory is looked at from `started` on.
+    fn enter(&mut self, observer: &mut Observer, started: Moment) {
+        match observer.observe(started) {
+            Ok(observation) => {
+                self.journal.write(&Line::Observation(&observation));
+                self.books.observe(&observation);
+            }
+            // What fails a thousand times is said once.
+            Err(note) if self.notes.contains(&note) => {}
+            Err(note) => self.notes.push(note),
+        }
+    }
 }
 
 /// Starts the command as a member from its first instruction on.

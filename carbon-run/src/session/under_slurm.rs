@@ -28,6 +28,8 @@ pub(super) fn placed(settings: &Settings, task: Option<&SlurmTask>, run_id: &str
             let short = run_id.get(..8).unwrap_or(run_id);
             let name = format!("carbon-run-{}-{short}.json", task.key());
             placed.json = Some(Target::File(placed.output_dir.join(name)));
+            // SIGKILL gives no warning, and whoever merges is on another node.
+            placed.json_is_own = true;
         }
     }
     if task.one_of_many().is_some_and(|rank| rank > 0) && !said(Key::Quiet) && !settings.verbose {

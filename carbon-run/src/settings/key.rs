@@ -48,6 +48,8 @@ pub enum Key {
     Cgroup,
     /// `--interval`
     Interval,
+    /// `--checkpoint-interval`
+    CheckpointInterval,
     /// `--wait-tree`
     WaitTree,
     /// `--strict`
@@ -68,7 +70,7 @@ pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
 
 impl Key {
     /// Every setting, in the order of the help.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Country,
         Self::Region,
         Self::Intensity,
@@ -91,6 +93,7 @@ impl Key {
         Self::DaemonSocket,
         Self::Cgroup,
         Self::Interval,
+        Self::CheckpointInterval,
         Self::WaitTree,
         Self::Strict,
         Self::NvmlLibrary,
@@ -131,6 +134,7 @@ impl Key {
             Self::DaemonSocket => "daemon-socket",
             Self::Cgroup => "cgroup",
             Self::Interval => "interval",
+            Self::CheckpointInterval => "checkpoint-interval",
             Self::WaitTree => "wait-tree",
             Self::Strict => "strict",
             Self::NvmlLibrary => "nvml-library",
@@ -189,6 +193,7 @@ impl Key {
             Self::Csv | Self::Quiet | Self::Verbose | Self::WaitTree | Self::Strict => "`true` or `false`",
             Self::Accounting => "one of `auto`, `daemon`, `ebpf`, `perf`, `cgroup`, `procfs`",
             Self::Interval => "a time from 10 ms to 1 h",
+            Self::CheckpointInterval => "a time from 1 s to 1 h, or 0",
         }
     }
 
@@ -229,6 +234,7 @@ impl Key {
             Self::Accounting => "`auto` takes the best that this machine allows",
             Self::DaemonSocket => "for example `/run/carbon-run/socket`",
             Self::Cgroup => "for example `system.slice/docker-0b1c.scope`, below `/sys/fs/cgroup`",
+            Self::CheckpointInterval => "for example `1m`; 0 keeps nothing",
             Self::Interval => "for example `500ms`, `1s` or `2` (seconds)",
         }
     }

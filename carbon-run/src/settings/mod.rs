@@ -82,6 +82,10 @@ pub struct Settings {
     pub ram_power: Option<Watts>,
     /// Between two samples, 10 ms to 1 h; `None`: 1 s, and 100 ms while a run is young.
     pub interval: Option<Duration>,
+    /// Between two checkpoints, 1 s to 1 h; `None`: there are to be none.
+    pub checkpoint_interval: Option<Duration>,
+    /// Whether the JSON report's file is this run's alone, so that it may have the figures so far in it.
+    pub json_is_own: bool,
     /// The rung of the ladder to use; `None`: the best that can be had.
     pub accounting: Option<Backend>,
     /// Where the daemon listens.
@@ -196,6 +200,10 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         cpu_table: chosen.read(Key::CpuTable, |value| value.path())?,
         ram_power: chosen.read(Key::RamPower, |value| value.watts_per_gib())?,
         interval: chosen.read(Key::Interval, |value| value.interval())?,
+        checkpoint_interval: chosen
+            .read(Key::CheckpointInterval, |value| value.checkpoint_interval())?
+            .unwrap_or(Some(Duration::from_secs(30))),
+        json_is_own: false,
         accounting: chosen
             .read(Key::Accounting, |value| value.accounting())?
             .flatten(),
@@ -275,6 +283,10 @@ impl Settings {
                 (!paths.is_empty()).then(|| paths.join(","))
             }
             Key::Interval => self.interval.map(|interval| format!("{interval:?}")),
+            Key::CheckpointInterval => Some(
+                self.checkpoint_interval
+                    .map_or("0".to_owned(), |interval| format!("{interval:?}")),
+            ),
             Key::WaitTree => Some(self.wait_tree.to_string()),
             Key::Strict => Some(self.strict.to_string()),
             Key::NvmlLibrary => self.nvml_library.as_ref().map(|path| path.display().to_string()),

@@ -3,7 +3,7 @@ use std::fs;
 use std::path::Path;
 
 /// For each setting two values and how each is written back. The layers of the table take turns with them.
-const VALUES: [(Key, [(&str, &str); 2]); 27] = [
+const VALUES: [(Key, [(&str, &str); 2]); 28] = [
     (Key::Country, [("FR", "FR"), ("Germany", "Germany")]),
     (Key::Region, [("CA-QC", "CA-QC"), ("US-CA", "US-CA")]),
     (Key::Intensity, [("56.4", "56.4"), ("0", "0")]),
@@ -32,6 +32,7 @@ const VALUES: [(Key, [(&str, &str); 2]); 27] = [
     (Key::DaemonSocket, [("/run/a", "/run/a"), ("socket", "socket")]),
     (Key::Cgroup, [("a/b", "a/b"), ("/a,b.slice", "/a,b.slice")]),
     (Key::Interval, [("500ms", "500ms"), ("2", "2s")]),
+    (Key::CheckpointInterval, [("5", "5s"), ("0", "0")]),
     (Key::WaitTree, [("on", "true"), ("off", "false")]),
     (Key::Strict, [("true", "true"), ("false", "false")]),
     (

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// The shortest and the longest time between two samples.
 const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 
+/// The shortest and the longest time between two checkpoints.
+const CHECKPOINTS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
+
 /// A value that is not what [`Key::expects`] says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}`{}` is `{}`, which is not {}", place(.said), .said.origin.spelling(*.key), .said.text.display(), .key.expects())]
@@ -144,14 +147,14 @@ impl Reading<'_> {
 
     /// A bare number is seconds; otherwise a number with its unit, as `500ms` or `1m 30s`.
     pub(super) fn interval(&self) -> Result<Duration, BadValue> {
-        self.parsed(|text| {
-            let time = match f64::from_str(text) {
-                Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-                Err(_) => jiff::SignedDuration::from_str(text)
-                    .ok()
-                    .and_then(|time| time.try_into().ok()),
-            };
-            time.filter(|time| INTERVALS.contains(time))
+        self.parsed(|text| time(text).filter(|time| INTERVALS.contains(time)))
+    }
+
+    /// The same; nothing is `None`.
+    pub(super) fn checkpoint_interval(&self) -> Result<Option<Duration>, BadValue> {
+        self.parsed(|text| match time(text)? {
+            Duration::ZERO => Some(None),
+            time => CHECKPOINTS.contains(&time).then_some(Some(time)),
         })
     }
 
@@ -167,6 +170,15 @@ impl Reading<'_> {
                 .clone()
                 .find(|backend| backend.map_or("auto", Backend::name) == text)
         })
+    }
+}
+
+fn time(text: &str) -> Option<Duration> {
+    match f64::from_str(text) {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => jiff::SignedDuration::from_str(text)
+            .ok()
+            .and_then(|time| time.try_into().ok()),
     }
 }
 

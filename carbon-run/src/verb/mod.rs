@@ -6,8 +6,10 @@ pub mod daemon;
 pub mod doctor;
 pub mod man;
 pub mod merge;
+pub mod recover;
 pub mod replay;
 pub mod run;
+pub mod status;
 
 use crate::cli::{self, Invocation, Stop, Verb};
 use crate::model::recording::{Exit, Note};
@@ -82,6 +84,8 @@ fn verb_of(verb: &Verb) -> Result<Outcome, Failure> {
         Verb::Calibrate(flags) => calibrate::calibrate(flags),
         Verb::Daemon(flags) => daemon::daemon(flags),
         Verb::Merge(flags) => merge::merge(flags),
+        Verb::Recover(flags) => recover::recover(flags),
+        Verb::Status(flags) => status::status(flags),
         Verb::Completions { shell } => print(&completions::completions(*shell)),
         Verb::Man => print(&man::man().map_err(|error| Failure::own(error, None))?),
     }

@@ -62,6 +62,8 @@ pub struct Part {
     pub domains: Vec<PartDomain>,
     /// Whether it has no warnings.
     pub clean: bool,
+    /// Whether its launcher saw the end of the command; otherwise it was killed, or still runs.
+    pub finished: bool,
 }
 
 /// Joules; each `None` where it is not known.
@@ -118,6 +120,7 @@ struct Report {
     #[serde(default)]
     domains: Vec<Domain>,
     quality: Trust,
+    exit: Option<Value>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -208,6 +211,7 @@ impl Part {
             hostname: report.host.hostname,
             domains: report.domains.into_iter().map(PartDomain::from).collect(),
             clean: report.quality.clean,
+            finished: report.exit.is_some(),
         })
     }
 }
