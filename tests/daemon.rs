@@ -14,6 +14,8 @@ mod activation;
 mod deadline;
 #[path = "daemon/groups.rs"]
 mod groups;
+#[path = "daemon/helper.rs"]
+mod helper;
 #[path = "daemon/hostile.rs"]
 mod hostile;
 #[path = "daemon/raw.rs"]

@@ -137,6 +137,51 @@ pub fn serve(options: &Options, ready: impl FnOnce()) -> Result<(), DaemonFailur
     Ok(())
 }
 
+/// Serves whoever is at the other end of standard input, which is a socket, until it goes: the helper of one run. Nothing of the
+/// environment or the command line counts, for it may be started by anybody with any.
+///
+/// # Errors
+/// When it cannot begin to serve.
+pub fn serve_stdin() -> Result<(), DaemonFailure> {
+    let failed = || DaemonFailure::system("standard input is no socket");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(DaemonFailure::system("cannot wait for requests"))?;
+    let _inside = runtime.enter();
+    let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(failed())?;
+    let stream = std::os::unix::net::UnixStream::from(stdin);
+    let peer = Peer::of(&stream).map_err(failed())?;
+    stream.set_nonblocking(true).map_err(failed())?;
+    let stream = tokio::net::UnixStream::from_std(stream).map_err(failed())?;
+    let options = Options {
+        socket: PathBuf::new(),
+        pins: None,
+        sysroot: PathBuf::from("/"),
+        jobs: 1,
+        jobs_per_user: 1,
+    };
+    let opened = open(&options, None)?;
+    rights::drop_all_but_maps().map_err(DaemonFailure::system("cannot give up rights"))?;
+    let shared = Rc::new(Shared {
+        service: RefCell::new(opened.service),
+        work: RefCell::new(Budget::new(connection::WORK)),
+        clock: monotonic,
+    });
+    LocalSet::new().block_on(&runtime, async {
+        let mut tick = tokio::time::interval(TICK);
+        let served = connection::serve(Rc::clone(&shared), stream, peer);
+        tokio::pin!(served);
+        loop {
+            tokio::select! {
+                () = &mut served => return,
+                _ = tick.tick() => shared.service.borrow_mut().tick(monotonic()),
+            }
+        }
+    });
+    Ok(())
+}
+
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
 struct Limit {

@@ -1,7 +1,7 @@
 //! The daemon's accounting and the daemon's meters, as one run sees them.
 
 use crate::accounting::AccountingError;
-use crate::accounting::daemon::{Daemon, Delivery};
+use crate::accounting::daemon::{Daemon, Delivery, helper};
 use crate::meter::{Meter, Meters};
 use crate::model::recording::{Backend, Declined, Domain, Note, Reading};
 use crate::model::units::Moment;
@@ -11,7 +11,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The daemon of this machine, if it is to be used and answers; what is to be said of it otherwise.
+/// The daemon of this machine, or the helper beside this binary, if either is to be used and answers; what is to be said of the daemon
+/// otherwise.
 ///
 /// # Errors
 /// When it was asked for by name and does not answer.
@@ -19,18 +20,30 @@ pub(super) fn find(settings: &Settings) -> Result<Result<Daemon, Option<Declined
     match settings.accounting {
         Some(Backend::Daemon) => Ok(Ok(Daemon::connect(&settings.daemon_socket)?)),
         // Its meters are this machine's own.
-        None if settings.sysroot == Path::new("/") => {
-            Ok(Daemon::connect(&settings.daemon_socket).map_err(|error| {
-                // Most machines have none, and nothing is wrong with that.
-                settings.daemon_socket.exists().then(|| Declined {
-                    backend: Backend::Daemon,
-                    reason: error.to_string(),
-                    remedy: error.remedy().map(str::to_owned),
-                })
-            }))
-        }
+        None if settings.sysroot == Path::new("/") => Ok(at_hand(settings)),
         None | Some(Backend::Ebpf | Backend::Perf | Backend::Cgroup | Backend::Procfs) => Ok(Err(None)),
     }
+}
+
+/// The daemon, else a helper with rights of its own.
+fn at_hand(settings: &Settings) -> Result<Daemon, Option<Declined>> {
+    let error = match Daemon::connect(&settings.daemon_socket) {
+        Ok(daemon) => return Ok(daemon),
+        Err(error) => error,
+    };
+    // Who has rights needs no helper.
+    if !nix::unistd::geteuid().is_root()
+        && let Some(helper) = helper::beside()
+        && let Ok(daemon) = helper::start(&helper)
+    {
+        return Ok(daemon);
+    }
+    // Most machines have no daemon, and nothing is wrong with that.
+    Err(settings.daemon_socket.exists().then(|| Declined {
+        backend: Backend::Daemon,
+        reason: error.to_string(),
+        remedy: error.remedy().map(str::to_owned),
+    }))
 }
 
 /// The daemon's meters.

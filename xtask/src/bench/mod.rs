@@ -3,6 +3,7 @@
 
 mod gpu;
 mod launch;
+mod soak;
 mod steady;
 mod switches;
 mod table;
@@ -23,6 +24,14 @@ pub(crate) enum Verb {
     Gpu(gpu::Options),
     /// What it says of jobs whose energy is known, beside what CodeCarbon says of them; as root
     Truth(truth::Options),
+    /// The daemon with a thousand jobs; as root
+    Soak(soak::Options),
+    /// For `soak`: threads that sleep
+    #[command(hide = true)]
+    Sleepers {
+        /// How many
+        tasks: usize,
+    },
     /// For `overhead`: pass a byte there and back between two processes
     #[command(hide = true)]
     PingPong {
@@ -54,6 +63,8 @@ pub(crate) fn run(verb: &Verb) -> Result<()> {
         Verb::Overhead(options) => overhead(options),
         Verb::Gpu(options) => gpu::run(options),
         Verb::Truth(options) => truth::run(options),
+        Verb::Soak(options) => soak::run(options),
+        Verb::Sleepers { tasks } => soak::sleepers(*tasks),
         Verb::PingPong { rounds } => switches::ping_pong(*rounds),
         Verb::Echo => switches::echo(),
     }

@@ -63,7 +63,7 @@ fn steady(binary: &Path, backend: &str, seconds: u64, strangers: usize) -> Resul
 }
 
 /// CPU time of all threads in nanoseconds: the first number of `schedstat` (Documentation/scheduler/sched-stats.rst).
-fn cpu_ns(pid: u32) -> Result<u64> {
+pub(super) fn cpu_ns(pid: u32) -> Result<u64> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let path = task?.path().join("schedstat");
@@ -76,7 +76,7 @@ fn cpu_ns(pid: u32) -> Result<u64> {
     Ok(sum)
 }
 
-fn rss_kib(pid: u32) -> Result<u64> {
+pub(super) fn rss_kib(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = line.and_then(|line| line.split_whitespace().next());

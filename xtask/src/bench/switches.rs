@@ -124,7 +124,7 @@ fn start(binary: &Path) -> Result<Killed> {
     Ok(run)
 }
 
-fn switch_ns() -> Result<f64> {
+pub(super) fn switch_ns() -> Result<f64> {
     let output = Command::new("taskset")
         .args(["-c", CPU])
         .arg(std::env::current_exe()?)

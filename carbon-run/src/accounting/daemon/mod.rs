@@ -1,5 +1,6 @@
 //! The daemon rung: the daemon's eBPF program and meters, over its socket. Full quality without any right.
 
+pub mod helper;
 mod link;
 
 use super::{Accounting, AccountingError, Closing, Sample, now, proc_files};
@@ -82,6 +83,8 @@ struct Away {
 
 /// A job of the daemon's.
 pub struct Daemon {
+    /// The daemon's program, or the run's own, by a helper.
+    backend: Backend,
     link: Option<Link>,
     socket: PathBuf,
     machine: Machine,
@@ -108,8 +111,12 @@ impl Daemon {
     ///
     /// # Errors
     /// When it refuses.
-    pub fn at_hand(stream: UnixStream) -> Result<Self, DaemonError> {
-        Self::with(Link::over(stream, Path::new("helper"))?)
+    pub(super) fn at_hand(stream: UnixStream) -> Result<Self, DaemonError> {
+        let helper = Self::with(Link::over(stream, Path::new(""))?)?;
+        Ok(Self {
+            backend: Backend::Ebpf,
+            ..helper
+        })
     }
 
     fn with((mut link, machine): (Link, Machine)) -> Result<Self, DaemonError> {
@@ -117,6 +124,7 @@ impl Daemon {
             return Err(DaemonError::Answer);
         };
         Ok(Self {
+            backend: Backend::Daemon,
             socket: link.socket().to_owned(),
             link: Some(link),
             machine,
@@ -230,7 +238,7 @@ impl Daemon {
 
 impl Accounting for Daemon {
     fn backend(&self) -> Backend {
-        Backend::Daemon
+        self.backend
     }
 
     fn arm(&mut self) -> Result<(), AccountingError> {
