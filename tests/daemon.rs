@@ -12,6 +12,8 @@
 mod activation;
 #[path = "support/deadline.rs"]
 mod deadline;
+#[path = "daemon/fuzz.rs"]
+mod fuzz;
 #[path = "daemon/groups.rs"]
 mod groups;
 #[path = "daemon/helper.rs"]

@@ -106,6 +106,52 @@ fn another_users_job_is_not_to_be_had_even_with_its_secret() {
 }
 
 #[test]
+fn who_stays_armed_gives_no_children_to_the_next_job_of_that_number() {
+    if !rights::root("who_stays_armed_gives_no_children_to_the_next_job_of_that_number") {
+        return;
+    }
+    // One number only.
+    let service = Service::start(&["--max-jobs", "1", "--max-jobs-per-user", "1"]);
+    let socket = service.socket();
+    // A main thread that is armed, and never disarms: the daemon knows processes by those.
+    let script = "import json,os,socket,sys,time\n\
+        s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); f = s.makefile('rw')\n\
+        def ask(x): f.write(json.dumps(x) + '\\n'); f.flush(); return json.loads(f.readline())\n\
+        ask({'hello': {'version': 1}}); ask('open'); ask('arm'); ask({'close': {'child': 0}}); s.close(); f.close()\n\
+        print('gone', flush=True)\n\
+        while not os.path.exists(sys.argv[2]):\n    os.waitpid(os.fork() or os._exit(0), 0)\n";
+    let stop = service.home().join("stop");
+    let mallory = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(&socket)
+        .arg(&stop)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn();
+    let Ok(mut mallory) = mallory else {
+        rights::not_run(
+            "who_stays_armed_gives_no_children_to_the_next_job_of_that_number",
+            "python3",
+        );
+        return;
+    };
+    let mut said = [0; 5];
+    std::io::Read::read_exact(mallory.stdout.as_mut().unwrap(), &mut said).unwrap();
+    let mut victim = Raw::greeted(&socket);
+    until("the number to be free", || {
+        victim.ask(&json!("open")).get("opened").is_some()
+    });
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(500) {
+        victim.observe(true);
+    }
+    std::fs::write(&stop, "").unwrap();
+    mallory.wait().unwrap();
+    let closed = victim.ask(&json!({"close": {"child": 0}}));
+    assert_eq!(closed["closed"]["process_count"], 0, "{closed}");
+}
+
+#[test]
 fn one_user_cannot_take_all_jobs_nor_all_connections() {
     if !rights::root("one_user_cannot_take_all_jobs_nor_all_connections") {
         return;

@@ -59,6 +59,42 @@ fn without_a_place_to_keep_counts_a_killed_daemon_costs_the_rest_of_the_figure_a
 }
 
 #[test]
+fn a_daemon_that_does_not_answer_holds_up_neither_the_job_nor_its_end_for_long() {
+    let test = "a_daemon_that_does_not_answer_holds_up_neither_the_job_nor_its_end_for_long";
+    if !rights::root(test) {
+        return;
+    }
+    let service = Service::start(&[]);
+    let job = service.job(&NOBODY, "job", &announced(&service));
+    wait_for_the_job(&service);
+    let daemon = nix::unistd::Pid::from_raw(i32::try_from(service.pid()).unwrap());
+    nix::sys::signal::kill(daemon, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let ended = job.end();
+    nix::sys::signal::kill(daemon, nix::sys::signal::Signal::SIGCONT).unwrap();
+    assert!(ended.cpu_s() > 0.0 && ended.cpu_s() < ended.rusage_s);
+    assert!(
+        ended.codes().contains(&"accounting-failed"),
+        "{:?}",
+        ended.codes()
+    );
+}
+
+#[test]
+fn two_daemons_do_not_count_in_the_same_place() {
+    if !rights::root("two_daemons_do_not_count_in_the_same_place") {
+        return;
+    }
+    let first = Service::start(&[]);
+    let second = Service::start(&["--pin-dir", first.pins().to_str().unwrap()]);
+    for service in [&first, &second] {
+        let ended = service.job(&NOBODY, "job", WORK).end();
+        assert_eq!(ended.backend(), "daemon");
+        ended.assert_all_counted();
+        assert_eq!(ended.report["processes"], 1);
+    }
+}
+
+#[test]
 fn a_killed_launcher_leaves_the_job_and_no_number_behind() {
     if !rights::root("a_killed_launcher_leaves_the_job_and_no_number_behind") {
         return;

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// For so long after its launcher has gone without a word a job can be resumed. A daemon's restart takes seconds.
 const RESUMABLE: Duration = Duration::from_secs(60);
 
+/// A list of living processes will do for whoever else asks within so long.
+const LIST_LASTS: Duration = Duration::from_millis(5);
+
 /// Why a job is not to be had.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unopened {
@@ -47,7 +50,8 @@ pub(super) struct Book {
 
 impl Book {
     /// With no job yet. `kept` is where what a successor has to know is kept, where there can be one.
-    pub(super) fn new(jobs: Jobs, kept: Option<Kept>, per_user: usize) -> Self {
+    pub(super) fn new(mut jobs: Jobs, kept: Option<Kept>, per_user: usize) -> Self {
+        jobs.share_lists(LIST_LASTS);
         Self {
             jobs,
             owners: BTreeMap::new(),
@@ -105,6 +109,7 @@ impl Book {
             .find(|(_, owner)| owner.uid == peer.uid && owner.secret == secret && !owner.released);
         let (number, owner) = found.ok_or(Unopened::NotYours)?;
         owner.away = None;
+        self.jobs.reclaim(*number, peer.process())?;
         Ok(*number)
     }
 
@@ -149,19 +154,15 @@ impl Book {
             .map(|(number, _)| *number)
             .collect();
         late.into_iter().for_each(|number| self.release(number));
-        let over = self.jobs.tidy();
-        if over.is_empty() {
-            return;
-        }
-        for number in over {
+        let tidied = self.jobs.tidy();
+        for number in tidied.over {
             self.owners.remove(&number);
             if let Some(kept) = &self.kept {
                 kept.remove(number);
             }
         }
         // What ran inside another job was added to that one.
-        let left: Vec<u32> = self.owners.keys().copied().collect();
-        left.into_iter().for_each(|number| self.keep(number));
+        tidied.changed.into_iter().for_each(|number| self.keep(number));
     }
 
     fn keep(&self, number: u32) {

@@ -23,13 +23,15 @@ use kept::Kept;
 pub use listen::ListenError;
 use listen::Listener;
 use look::Looks;
+use nix::fcntl::{Flock, FlockArg};
 use peer::Peer;
 use service::Service;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -113,8 +115,9 @@ pub fn serve(options: &Options, ready: impl FnOnce()) -> Result<(), DaemonFailur
     let listener = Listener::open(&options.socket)?;
     let opened = open(options, listener.directory())?;
     rights::drop_all_but_maps().map_err(DaemonFailure::system("cannot give up rights"))?;
+    let Opened { service, alone } = opened;
     let shared = Rc::new(Shared {
-        service: RefCell::new(opened.service),
+        service: RefCell::new(service),
         work: RefCell::new(Budget::new(connection::WORK)),
         clock: monotonic,
     });
@@ -130,6 +133,7 @@ pub fn serve(options: &Options, ready: impl FnOnce()) -> Result<(), DaemonFailur
     LocalSet::new().block_on(&runtime, attend(&shared, &listener, limit))?;
     listener.close();
     if let Some(pins) = &options.pins
+        && alone.is_some()
         && !shared.service.borrow().has_jobs()
     {
         unpin(pins);
@@ -243,6 +247,8 @@ async fn attend(shared: &Rc<Shared>, listener: &Listener, limit: Limit) -> Resul
 /// What was opened while there was a right to.
 struct Opened {
     service: Service,
+    /// Held while we count there.
+    alone: Option<Flock<File>>,
 }
 
 fn open(options: &Options, directory: Option<PathBuf>) -> Result<Opened, DaemonFailure> {
@@ -259,7 +265,18 @@ fn open(options: &Options, directory: Option<PathBuf>) -> Result<Opened, DaemonF
         }
         _ => None,
     };
-    let pinned = match options.pins.as_deref().zip(kept.as_ref()) {
+    let alone = options.pins.as_deref().and_then(alone_in);
+    if options.pins.is_some() && alone.is_none() {
+        tracing::warn!(
+            "another daemon counts in the same place, or it cannot be used: counting ends with this daemon"
+        );
+    }
+    let places = options
+        .pins
+        .as_deref()
+        .zip(kept.as_ref())
+        .filter(|_| alone.is_some());
+    let pinned = match places {
         Some((pins, _)) => {
             match Jobs::start_pinned(&topology.groups, &topology.siblings, room, own.as_fd(), pins) {
                 Ok(started) => Some(started),
@@ -296,7 +313,15 @@ fn open(options: &Options, directory: Option<PathBuf>) -> Result<Opened, DaemonF
     let machine = machine(&meters, topology.groups, survives_restart);
     Ok(Opened {
         service: Service::new(machine, Looks::new(meters, monotonic), book),
+        alone: alone.filter(|_| survives_restart),
     })
+}
+
+/// A directory that two daemons must not count in; `None` where another does, or where there can be none. A lock on the directory
+/// itself, for a BPF file system has no files that could hold one.
+fn alone_in(pins: &Path) -> Option<Flock<File>> {
+    std::fs::create_dir_all(pins).ok()?;
+    Flock::lock(File::open(pins).ok()?, FlockArg::LockExclusiveNonblock).ok()
 }
 
 fn machine(

@@ -181,6 +181,12 @@ impl Service {
 
     /// A client has gone. A job that it has not closed may be resumed for a while.
     pub(super) fn gone(&mut self, client: &Client, now: Moment) {
+        // Nobody is to stay armed for a number that another job will have. A process that has ended is not.
+        if let Some((number, _)) = client.job
+            && let Err(error) = self.book.disarm(number, &client.peer)
+        {
+            tracing::debug!(%error, "a launcher has gone");
+        }
         match client.job {
             Some((number, true)) => self.book.release(number),
             Some((number, false)) => self.book.away(number, now),

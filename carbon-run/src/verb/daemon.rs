@@ -1,9 +1,10 @@
 //! `carbon-run daemon`: the privileged service, in the foreground.
 
-use super::{Failure, Outcome, chatter};
+use super::{Failure, Outcome};
 use crate::cli::Daemon;
 use crate::daemon::{self, Options};
 use crate::settings::{self, Surroundings};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// Where it is kept over a restart, unless it is told otherwise.
@@ -19,7 +20,17 @@ const JOBS: u32 = 1024;
 pub fn daemon(flags: &Daemon) -> Result<Outcome, Failure> {
     let settings = settings::load(Vec::new(), flags.layer(), &Surroundings::here())
         .map_err(|error| Failure::own(&error, Some(error.hint())))?;
-    chatter(settings.verbose);
+    // Whoever runs it wants to know what it cannot do; with --verbose, who comes and goes, too.
+    let level = if settings.verbose {
+        tracing::Level::DEBUG
+    } else {
+        tracing::Level::INFO
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     let jobs = flags.max_jobs.unwrap_or(JOBS);
     let options = Options {
         socket: settings.daemon_socket,

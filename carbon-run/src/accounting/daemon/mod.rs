@@ -15,8 +15,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// After a daemon that did not answer, another try comes no sooner.
+/// After a daemon that has gone, another try comes no sooner.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// Nor after one that is there and does not answer: each try takes seconds, in which no signal is passed on.
+const RETRY_STUCK: Duration = Duration::from_secs(20);
 
 /// Why the daemon does not count.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +82,22 @@ struct Away {
     since: Moment,
     /// When another was last looked for.
     tried: Option<Moment>,
+    /// Whether it was there and did not answer in time.
+    stuck: bool,
+}
+
+/// Whether a failure is one of somebody who is there.
+fn is_stuck(error: &DaemonError) -> bool {
+    match error {
+        DaemonError::Gone(error) => {
+            matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+        }
+        DaemonError::Connect { .. }
+        | DaemonError::Answer
+        | DaemonError::Away
+        | DaemonError::Lost
+        | DaemonError::Refused(_) => false,
+    }
 }
 
 /// A job of the daemon's.
@@ -154,11 +173,13 @@ impl Daemon {
     fn ask(&mut self, request: &Request) -> Result<Reply, DaemonError> {
         if let Some(link) = &mut self.link {
             match link.ask(request) {
-                Err(DaemonError::Gone(_) | DaemonError::Answer) => {
+                Err(error @ (DaemonError::Gone(_) | DaemonError::Answer)) => {
+                    let stuck = is_stuck(&error);
                     self.link = None;
                     self.away = Some(Away {
                         since: now(),
-                        tried: None,
+                        tried: stuck.then(now),
+                        stuck,
                     });
                 }
                 answer => return answer,
@@ -172,13 +193,21 @@ impl Daemon {
         let away = self.away.get_or_insert(Away {
             since: at,
             tried: None,
+            stuck: false,
         });
-        if away.tried.is_some_and(|tried| at.since(tried) < RETRY) {
+        let pause = if away.stuck { RETRY_STUCK } else { RETRY };
+        if away.tried.is_some_and(|tried| at.since(tried) < pause) {
             return Err(DaemonError::Away);
         }
         away.tried = Some(at);
         let since = away.since;
-        let (mut link, machine) = Link::open(&self.socket).map_err(|_| DaemonError::Away)?;
+        let (mut link, machine) = match Link::open(&self.socket) {
+            Ok(opened) => opened,
+            Err(error) => {
+                away.stuck = is_stuck(&error);
+                return Err(DaemonError::Away);
+            }
+        };
         let job = self.job.clone();
         let resumed = link.ask(&Request::Resume { job });
         let same =

@@ -9,9 +9,11 @@ use super::{EbpfError, group, pins};
 use crate::model::recording::CpuGroup;
 use carbon_common::{OnCpu, Process, TaskState, owner};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::time::Duration;
 
 /// The program, attached, and the jobs that it counts.
 pub struct Jobs {
@@ -19,6 +21,16 @@ pub struct Jobs {
     jobs: BTreeMap<u32, Job>,
     /// The first owner that has never been a job's.
     never: u32,
+    living: RefCell<Option<Listed>>,
+    /// For how many nanoseconds such a list will do.
+    list_lasts_ns: u64,
+}
+
+/// Living processes of all jobs, by serial number.
+struct Listed {
+    /// When: nanoseconds of `CLOCK_MONOTONIC`.
+    at_ns: u64,
+    living: Vec<(u64, Process)>,
 }
 
 /// A job.
@@ -30,6 +42,9 @@ struct Job {
     launcher: Option<TaskState>,
     /// Nobody wants to know of it any more: its number is free once the last task is.
     released: bool,
+    /// Somebody may still be armed for it whom we do not know: its number is never given to another job, or that one would get
+    /// their children.
+    reserved: bool,
 }
 
 /// What of a job the kernel does not know, and whoever goes on with its counts has to be told.
@@ -92,7 +107,14 @@ impl Jobs {
             engine,
             jobs: BTreeMap::new(),
             never: owner::FIRST_JOB,
+            living: RefCell::default(),
+            list_lasts_ns: 0,
         }
+    }
+
+    /// Lists of living processes may be so old: those who ask at the same time get the same one.
+    pub fn share_lists(&mut self, lasts: Duration) {
+        self.list_lasts_ns = u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX);
     }
 
     /// A new job, inside the one that `launcher` belongs to, if any. `None` where there is no room for it.
@@ -128,14 +150,40 @@ impl Jobs {
         Ok(Some(number))
     }
 
-    /// Goes on with a job of the program that was started before this one. Its ended processes are not known one by one.
+    /// Goes on with a job of the program that was started before this one. Its ended processes are not known one by one, and whether its
+    /// launcher is armed neither, until [`Self::reclaim`].
     pub fn resume(&mut self, number: u32, kept: KeptJob) {
         self.never = self.never.max(number + 1);
         let job = Job {
             kept,
+            reserved: true,
             ..Job::default()
         };
         self.jobs.insert(number, job);
+    }
+
+    /// The launcher of a job that was gone on with is known again. If it was armed, it was killed or is past the start of its command:
+    /// its children are its own from now on.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn reclaim(&mut self, job: u32, launcher: BorrowedFd<'_>) -> Result<(), EbpfError> {
+        let Some(entry) = self.jobs.get_mut(&job) else {
+            return Ok(());
+        };
+        if let Some(state) = self.engine.state_of(launcher)?
+            && state.heirs == job
+        {
+            self.engine.enter(
+                launcher,
+                &TaskState {
+                    heirs: state.owner,
+                    ..state
+                },
+            )?;
+        }
+        entry.reserved = false;
+        Ok(())
     }
 
     /// What has to be known of a job to resume it.
@@ -232,40 +280,47 @@ impl Jobs {
         }
     }
 
-    /// Takes in who has ended, and gives back the numbers of jobs that are over. Says which.
-    pub fn tidy(&mut self) -> Vec<u32> {
+    /// Takes in who has ended, and gives back the numbers of jobs that are over.
+    pub fn tidy(&mut self) -> Tidied {
         self.drain();
         let over: Vec<u32> = self
             .jobs
             .iter()
             .filter(|(number, job)| {
                 let census = self.engine.census(**number);
-                job.released && census.tasks == census.freed
+                job.released && !job.reserved && census.tasks == census.freed
             })
             .map(|(number, _)| *number)
             .collect();
+        let mut changed = Vec::new();
         if !over.is_empty() {
             let snapshot = self.engine.snapshot(self.never);
-            over.iter().for_each(|number| self.retire(*number, &snapshot));
+            for number in &over {
+                changed.extend(self.retire(*number, &snapshot));
+            }
         }
-        over
+        changed.retain(|number| self.jobs.contains_key(number));
+        Tidied { over, changed }
     }
 
-    /// What a job had goes to the one inside which it ran; what still runs inside it runs inside that one.
-    fn retire(&mut self, number: u32, snapshot: &Snapshot) {
+    /// What a job had goes to the one inside which it ran; what still runs inside it runs inside that one. Says of which other jobs
+    /// something else has to be known from now on.
+    fn retire(&mut self, number: u32, snapshot: &Snapshot) -> Vec<u32> {
         let time = self.own_time(number, snapshot);
         let processes = self.engine.census(number).processes;
         let children: Vec<u32> = self.children(number).collect();
         let Some(job) = self.jobs.remove(&number) else {
-            return;
+            return Vec::new();
         };
-        for child in children {
-            if let Some(child) = self.jobs.get_mut(&child) {
+        let mut changed = children;
+        for child in &changed {
+            if let Some(child) = self.jobs.get_mut(child) {
                 child.kept.parent = job.kept.parent;
             }
         }
+        changed.extend(job.kept.parent);
         let Some(outer) = job.kept.parent.and_then(|parent| self.jobs.get_mut(&parent)) else {
-            return;
+            return changed;
         };
         outer.kept.inside.resize(time.len(), [0; 4]);
         for (sum, more) in outer.kept.inside.iter_mut().zip(time) {
@@ -273,6 +328,7 @@ impl Jobs {
         }
         outer.kept.inside_processes += processes + job.kept.inside_processes;
         outer.processes.take_in(job.processes);
+        changed
     }
 
     fn drain(&mut self) {
@@ -283,6 +339,15 @@ impl Jobs {
     pub(super) fn engine(&self) -> &Engine {
         &self.engine
     }
+}
+
+/// What has come of [`Jobs::tidy`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tidied {
+    /// Jobs that are over, whose numbers are free.
+    pub over: Vec<u32>,
+    /// Jobs of which [`Jobs::kept`] says something else now.
+    pub changed: Vec<u32>,
 }
 
 /// Whether counts of an earlier program were gone on with.

@@ -26,7 +26,7 @@ use carbon_common::{MAX_PROCESSES, map, program};
 pub use engine::Room;
 pub use failure::EbpfError;
 pub use group::checked as checked_group;
-pub use jobs::{Continued, Jobs, KeptJob};
+pub use jobs::{Continued, Jobs, KeptJob, Tidied};
 use numbers::Numbers;
 pub use pins::remove_all as unpin;
 pub use snapshot::Snapshot;

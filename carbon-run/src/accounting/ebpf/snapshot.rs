@@ -26,6 +26,9 @@ pub(super) struct Tells {
 pub(super) struct GroupTime {
     /// By owner.
     rows: Vec<OnCpu>,
+    /// Of all owners, and of all jobs and others: every job's view starts from these.
+    all: OnCpu,
+    strangers: OnCpu,
     /// Of the idle task, while its CPU was online.
     idle_ns: u64,
     stolen_ns: u64,
@@ -38,8 +41,12 @@ impl GroupTime {
         if self.rows.len() < cpu.times.len() {
             self.rows.resize(cpu.times.len(), OnCpu::default());
         }
-        for (sum, time) in self.rows.iter_mut().zip(&cpu.times) {
+        for (owner, (sum, time)) in (0_u32..).zip(self.rows.iter_mut().zip(&cpu.times)) {
             *sum = plus(*sum, *time);
+            self.all = plus(self.all, *time);
+            if owner == owner::OTHERS || owner >= owner::FIRST_JOB {
+                self.strangers = plus(self.strangers, *time);
+            }
         }
         self.idle_ns += idle_ns;
         self.stolen_ns += cpu.slot.stolen_ns;
@@ -71,21 +78,18 @@ impl Snapshot {
     }
 
     fn view(&self, group: &GroupTime, job: OnCpu) -> CpuUsage {
-        let jobs = (owner::FIRST_JOB..).zip(group.rows.iter().skip(owner::FIRST_JOB as usize));
-        let strangers = jobs.fold(group.row(owner::OTHERS), |sum, (_, row)| plus(sum, *row));
         let interrupted = |row: &OnCpu| BusyTime {
             alone: CpuTime(row.interrupted_alone_ns),
             shared: CpuTime(row.interrupted_shared_ns),
         };
-        let all = group.rows.iter().copied().fold(OnCpu::default(), plus);
         CpuUsage {
             online: group.online,
             idle: CpuTime(group.idle_ns),
             job: busy(job),
-            others: busy(less(strangers, job)),
+            others: busy(less(group.strangers, job)),
             kernel: Some(busy(group.row(owner::KERNEL))),
             own: busy(group.row(owner::OWN)),
-            interrupts: self.tells.interrupts.then(|| interrupted(&all)),
+            interrupts: self.tells.interrupts.then(|| interrupted(&group.all)),
             interrupts_in_job: if self.tells.interrupts {
                 interrupted(&job).total()
             } else {

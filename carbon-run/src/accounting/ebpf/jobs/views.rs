@@ -1,9 +1,10 @@
 //! What each job has had, and who is in it.
 
+use super::super::clock::monotonic_ns;
 use super::super::processes::Processes;
 use super::super::records::describe;
 use super::super::snapshot::{Snapshot, less, plus};
-use super::{Jobs, ended, on_cpu};
+use super::{Jobs, Listed, ended, on_cpu};
 use crate::accounting::{Closing, proc_files};
 use crate::model::recording::{CpuUsage, ProcessUse, Survivor, Unlisted, Whose};
 use crate::model::units::CpuTime;
@@ -80,9 +81,19 @@ impl Jobs {
     #[must_use]
     pub fn living_processes(&self, job: u32) -> Vec<ProcessUse> {
         let family = self.family(job);
-        let living = self.engine.records.living().unwrap_or_default();
+        let now = monotonic_ns();
+        let mut listed = self.living.borrow_mut();
+        let recent = listed
+            .as_ref()
+            .filter(|listed| now.saturating_sub(listed.at_ns) < self.list_lasts_ns);
+        if recent.is_none() {
+            *listed = Some(Listed {
+                at_ns: now,
+                living: self.engine.records.living().unwrap_or_default(),
+            });
+        }
+        let living = listed.iter().flat_map(|listed| &listed.living);
         living
-            .iter()
             .filter(|(_, process)| family.contains(&process.owner))
             .map(|(_, process)| describe(process))
             .collect()
