@@ -5,8 +5,12 @@
 
 #[path = "accuracy/bracket.rs"]
 mod bracket;
+#[path = "accuracy/by_daemon.rs"]
+mod by_daemon;
 #[path = "support/charged.rs"]
 mod charged;
+#[path = "support/deadline.rs"]
+mod deadline;
 #[path = "accuracy/entangled.rs"]
 mod entangled;
 #[path = "accuracy/exact.rs"]

@@ -20,6 +20,8 @@ mod groups;
 mod helper;
 #[path = "daemon/hostile.rs"]
 mod hostile;
+#[path = "daemon/mpi.rs"]
+mod mpi;
 #[path = "daemon/raw.rs"]
 mod raw;
 #[path = "daemon/restart.rs"]
