@@ -20,3 +20,5 @@ mod results;
 mod rights;
 #[path = "slurm/signals.rs"]
 mod signals;
+#[path = "slurm/spank.rs"]
+mod spank;

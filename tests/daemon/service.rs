@@ -75,6 +75,7 @@ impl Service {
             .args(&self.flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn();
         self.daemon = Some(daemon.unwrap());
         let socket = self.socket();

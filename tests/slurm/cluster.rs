@@ -21,12 +21,20 @@ pub(crate) struct Cluster {
     dir: TempDir,
     conf: String,
     daemon: Child,
+    /// Of the users' commands.
+    pub(crate) path: String,
+    kept: Vec<PathBuf>,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Cluster {
     /// `None`, and said so, where there can be none.
     pub(crate) fn up(test: &str, tracking: &str) -> Option<Self> {
+        Self::up_with(test, &format!("ProctrackType={tracking}"))
+    }
+
+    /// The same with a line of slurm.conf.
+    pub(crate) fn up_with(test: &str, line: &str) -> Option<Self> {
         if !rights::root(test) {
             return None;
         }
@@ -50,7 +58,7 @@ impl Cluster {
                 "KillWait=5",
                 "--set",
             ])
-            .arg(format!("ProctrackType={tracking}"))
+            .arg(line)
             .output()
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -63,11 +71,14 @@ impl Cluster {
             .args(["daemon", "--no-pin", "--daemon-socket"])
             .arg(dir.path().join("run/socket"))
             .stdin(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let cluster = Self {
             conf: conf.unwrap().to_owned(),
             daemon,
+            path: "/usr/local/bin:/usr/bin:/bin".to_owned(),
+            kept: Vec::new(),
             dir,
             _turn: turn,
         };
@@ -76,6 +87,11 @@ impl Cluster {
             std::os::unix::net::UnixStream::connect(&socket).is_ok()
         });
         Some(cluster)
+    }
+
+    /// Removes a directory in the end.
+    pub(crate) fn keep(&mut self, dir: PathBuf) {
+        self.kept.push(dir);
     }
 
     fn socket(&self) -> PathBuf {
@@ -100,7 +116,7 @@ impl Cluster {
             .args(words)
             .current_dir(self.home())
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("PATH", &self.path)
             .env("HOME", self.home())
             .env("SLURM_CONF", &self.conf)
             .env("CARBON_RUN_DAEMON_SOCKET", self.socket())
@@ -185,6 +201,9 @@ impl Drop for Cluster {
             .status()
             .map(drop)
             .unwrap_or_default();
+        for dir in &self.kept {
+            fs::remove_dir_all(dir).unwrap_or_default();
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! one's figures already. Ranks of one node share its machine, and each had its part of it: their sum is the node's, which
 //! cannot be more than the node used.
 
+mod idle;
 mod part;
 mod sum;
 
@@ -25,6 +26,9 @@ const ROUNDING: f64 = 1.01;
 pub fn merge(parts: &[Part]) -> Merged {
     let mut notes = Vec::new();
     let counted = counted(parts, &mut notes);
+    let once = idle::paid_once(&counted);
+    notes.extend(idle::told(&counted, &once));
+    let counted: Vec<&Part> = once.iter().collect();
     let mut merged = Merged::of(&counted);
     merged.missing = missing(&counted);
     if !merged.missing.is_empty() {
@@ -92,11 +96,10 @@ fn counted<'a>(parts: &'a [Part], notes: &mut Vec<Note>) -> Vec<&'a Part> {
             false,
         ));
     }
-    let (inside, counted): (Vec<&Part>, Vec<&Part>) = once.iter().copied().partition(|part| {
-        part.inside_run
-            .as_deref()
-            .is_some_and(|outer| seen.contains(outer))
-    });
+    let (inside, counted): (Vec<&Part>, Vec<&Part>) = once
+        .iter()
+        .copied()
+        .partition(|part| once.iter().any(|outer| is_inside(part, outer)));
     if !inside.is_empty() {
         notes.push(note(
             "inside-another",
@@ -108,6 +111,15 @@ fn counted<'a>(parts: &'a [Part], notes: &mut Vec<Note>) -> Vec<&'a Part> {
         ));
     }
     counted
+}
+
+/// Whether a run is in the other one's figures. A name in the environment travels further than a process's descendants do: a task that
+/// srun starts has it from the batch script, and is not below that; nor is anything on another host.
+fn is_inside(part: &Part, outer: &Part) -> bool {
+    part.inside_run.as_deref() == Some(outer.run_id.as_str())
+        && part.hostname == outer.hostname
+        && part.task.as_ref().map(|task| (&task.job, &task.place))
+            == outer.task.as_ref().map(|task| (&task.job, &task.place))
 }
 
 /// Ranks of which Slurm said that there are some, as `rank 3 of step 30.0`.

@@ -47,8 +47,10 @@ fn rank(rank: u32) -> Part {
             name: "package-0".to_owned(),
             summed: true,
             metered: true,
+            kind: "package".to_owned(),
             measured_uj: 100e6,
             job_uj: 40e6,
+            idle_uj: 10e6,
         }],
         clean: true,
         finished: true,
@@ -100,7 +102,13 @@ fn a_run_inside_another_is_in_that_ones_figure_unless_that_one_is_not_there() {
         (merged.amount.total_j, codes(&merged)),
         (Some(160.0), vec!["inside-another"])
     );
-    assert_eq!(merge(&[inner]).amount.total_j, Some(40.0));
+    assert_eq!(merge(std::slice::from_ref(&inner)).amount.total_j, Some(40.0));
+    // It has the name from a script that it is not below.
+    inner.task = rank(3).task;
+    assert_eq!(
+        merge(&[rank(0), rank(1), rank(2), inner]).amount.total_j,
+        Some(160.0)
+    );
 }
 
 #[test]
@@ -144,6 +152,33 @@ fn a_run_that_was_killed_or_still_runs_is_told_of() {
     let mut parts: Vec<Part> = (0..4).map(rank).collect();
     parts[3].finished = false;
     assert_eq!(codes(&merge(&parts)), ["unfinished"]);
+}
+
+#[test]
+fn a_batch_script_pays_no_idle_power_while_its_steps_do() {
+    // Four seconds on the first node, of which the step takes one; half of it is idle power.
+    let mut batch = rank(0);
+    batch.run_id = "batch".to_owned();
+    batch.task = batch.task.map(|task| SlurmTask {
+        place: SlurmPlace::Batch,
+        ..task
+    });
+    batch.started_ns -= 1_000_000_000;
+    batch.duration_s = 4.0;
+    batch.domains[0].idle_uj = 20e6;
+    let parts = [rank(0), rank(1), rank(2), rank(3), batch.clone()];
+    let merged = merge(&parts);
+    // Both ranks of the node together cover 1.001 s.
+    let once = 40.0 - 20.0 * 1.001 / 4.0;
+    assert!(
+        (merged.amount.total_j.unwrap() - (160.0 + once)).abs() < 1e-6,
+        "{:?}",
+        merged.amount
+    );
+    assert_eq!(codes(&merged), ["idle-once"]);
+    batch.idle_policy = "capacity".to_owned();
+    let by_use = merge(&[rank(0), rank(1), rank(2), rank(3), batch]);
+    assert_eq!(by_use.amount.total_j, Some(200.0));
 }
 
 #[test]

@@ -93,8 +93,12 @@ pub struct PartDomain {
     pub metered: bool,
     /// What the machine used, microjoules.
     pub measured_uj: f64,
+    /// What it covers: `package`, `dram`, `gpu`.
+    pub kind: String,
     /// What of it is the job's, idle part included, microjoules.
     pub job_uj: f64,
+    /// The idle part of that, microjoules.
+    pub idle_uj: f64,
 }
 
 #[derive(Deserialize)]
@@ -149,6 +153,7 @@ struct Machine {
 #[derive(Deserialize)]
 struct Domain {
     name: String,
+    kind: String,
     summed: bool,
     origin: BTreeMap<String, Value>,
     measured_uj: Option<f64>,
@@ -230,7 +235,9 @@ impl From<Domain> for PartDomain {
             name: domain.name,
             summed: domain.summed,
             metered: domain.origin.contains_key("measured"),
+            kind: domain.kind,
             measured_uj: domain.measured_uj.unwrap_or(0.0),
+            idle_uj: domain.job_idle_uj.unwrap_or(0.0),
             job_uj: domain.job_uj.unwrap_or(0.0) + domain.job_idle_uj.unwrap_or(0.0),
         }
     }
