@@ -266,11 +266,6 @@ fn open(options: &Options, directory: Option<PathBuf>) -> Result<Opened, DaemonF
         _ => None,
     };
     let alone = options.pins.as_deref().and_then(alone_in);
-    if options.pins.is_some() && alone.is_none() {
-        tracing::warn!(
-            "another daemon counts in the same place, or it cannot be used: counting ends with this daemon"
-        );
-    }
     let places = options
         .pins
         .as_deref()
@@ -317,11 +312,31 @@ fn open(options: &Options, directory: Option<PathBuf>) -> Result<Opened, DaemonF
     })
 }
 
-/// A directory that two daemons must not count in; `None` where another does, or where there can be none. A lock on the directory
-/// itself, for a BPF file system has no files that could hold one.
+/// A directory that two daemons must not count in; `None`, and said why, where another does, or where there can be none. A lock on the
+/// directory itself, for a BPF file system has no files that could hold one.
 fn alone_in(pins: &Path) -> Option<Flock<File>> {
-    std::fs::create_dir_all(pins).ok()?;
-    Flock::lock(File::open(pins).ok()?, FlockArg::LockExclusiveNonblock).ok()
+    let opened = std::fs::create_dir_all(pins).and_then(|()| File::open(pins));
+    let directory = match opened {
+        Ok(directory) => directory,
+        Err(source) => {
+            let error = EbpfError::Pin {
+                path: pins.to_owned(),
+                source,
+            };
+            tracing::warn!(%error, hint = error.remedy(), "counting ends with this daemon");
+            return None;
+        }
+    };
+    match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Some(lock),
+        Err(_) => {
+            tracing::warn!(
+                "another daemon keeps its counts in `{}`: counting ends with this daemon",
+                pins.display()
+            );
+            None
+        }
+    }
 }
 
 fn machine(

@@ -33,6 +33,9 @@ pub fn recover(flags: &Recover) -> Result<Outcome, Failure> {
             Some("`carbon-run recover --list` shows what there is".to_owned()),
         ));
     }
+    if !runs.iter().any(|run| run.fate == Fate::Gone) {
+        return print(b"there is nothing to recover\n");
+    }
     let mut screen = Screen::stderr();
     for run in runs.iter().filter(|run| run.fate == Fate::Gone) {
         run.recover(&mut screen).map_err(|error| {

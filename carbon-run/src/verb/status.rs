@@ -57,6 +57,11 @@ pub fn status(flags: &Status) -> Result<Outcome, Failure> {
         bytes.push(b'\n');
         return print(&bytes);
     }
+    if living.is_empty() {
+        return print(
+            b"no running job of yours has figures yet: the first come after `--checkpoint-interval`\n",
+        );
+    }
     let texts: Vec<String> = living
         .iter()
         .map(|run| {
