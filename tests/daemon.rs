@@ -12,12 +12,12 @@
 mod activation;
 #[path = "support/deadline.rs"]
 mod deadline;
+#[path = "daemon/file_capabilities.rs"]
+mod file_capabilities;
 #[path = "daemon/fuzz.rs"]
 mod fuzz;
 #[path = "daemon/groups.rs"]
 mod groups;
-#[path = "daemon/helper.rs"]
-mod helper;
 #[path = "daemon/hostile.rs"]
 mod hostile;
 #[path = "daemon/mpi.rs"]

@@ -79,7 +79,7 @@ const BRIDGES: &[(&str, &str)] = &[
 ];
 
 /// Files of the crate that name modules by trade.
-const ROOTS: [&str; 3] = ["lib.rs", "main.rs", "helper_main.rs"];
+const ROOTS: [&str; 3] = ["lib.rs", "main.rs", "privileged_main.rs"];
 
 /// Looks at every source file of carbon-run under the workspace's `root`.
 pub(crate) fn check(root: &Path) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The daemon's accounting and the daemon's meters, as one run sees them.
 
 use crate::accounting::AccountingError;
-use crate::accounting::daemon::{Daemon, Delivery, helper};
+use crate::accounting::daemon::{Daemon, Delivery, privileged_child};
 use crate::meter::{Meter, Meters};
 use crate::model::recording::{Backend, Declined, Domain, Note, Reading};
 use crate::model::units::Moment;
@@ -33,8 +33,8 @@ fn at_hand(settings: &Settings) -> Result<Daemon, Option<Declined>> {
     };
     // Who has rights needs no helper.
     if !nix::unistd::geteuid().is_root()
-        && let Some(helper) = helper::beside()
-        && let Ok(daemon) = helper::start(&helper)
+        && let Some(helper) = privileged_child::beside()
+        && let Ok(daemon) = privileged_child::start(&helper)
     {
         return Ok(daemon);
     }

@@ -1,7 +1,7 @@
 //! The daemon rung: the daemon's eBPF program and meters, over its socket. Full quality without any right.
 
-pub mod helper;
 mod link;
+pub mod privileged_child;
 
 use super::{Accounting, AccountingError, Closing, Sample, now, proc_files};
 use crate::model::recording::{Backend, Note, Reading, UsageAfter, Whose};
