@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -261,6 +262,16 @@ fn a_place_where_nothing_can_be_kept_is_told_of_and_costs_the_run_nothing() {
     let report: Value = serde_json::from_slice(&fs::read(dir.path().join("report.json")).unwrap()).unwrap();
     let notes = report["quality"]["notes"].to_string();
     assert!(notes.contains("the figures so far could not be kept"), "{notes}");
+}
+
+#[test]
+fn what_is_kept_is_the_users_own_and_the_directory_of_all_that_is_known_stays_open_to_others() {
+    let run = Run::start(&[]);
+    run.checkpoint();
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    // Of the power that root's runs have seen everybody may know.
+    assert_eq!(mode(run.path("state")), 0o755);
+    assert_eq!(mode(run.path("state/runs")), 0o700);
 }
 
 #[test]

@@ -4,18 +4,13 @@
 //! are added, never renamed or moved; what a side does not know it leaves out of account. Who a client is, the kernel says
 //! (`SO_PEERCRED`), and no message.
 
-use crate::model::recording::{
-    CpuGroup, CpuUsage, Domain, Note, ProcessUse, Reading, Survivor, Unlisted, UsageAfter, Whose,
-};
+use crate::model::recording::{Closing, CpuGroup, CpuUsage, Domain, Note, Reading, UsageAfter, Whose};
 use crate::model::units::Moment;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of this language. A daemon refuses a client of another one.
 pub const VERSION: u32 = 1;
-
-/// Where the daemon listens, unless it is told otherwise.
-pub const SOCKET: &str = "/run/carbon-run/socket";
 
 /// A request's line is at most so many bytes long, its end included.
 pub const REQUEST_BYTES: usize = 64 * 1024;
@@ -90,8 +85,8 @@ pub enum Reply {
     Whose(Vec<Whose>),
     /// To [`Request::Living`].
     Living(u64),
-    /// To [`Request::Close`].
-    Closed(Box<Closed>),
+    /// To [`Request::Close`]; survivors by their numbers in the client's PID namespace, other processes in the initial one.
+    Closed(Box<Closing>),
     /// It is not done.
     Refused {
         /// Why, in one word.
@@ -152,23 +147,6 @@ pub struct Observed {
     /// CPU time once more, where reading the meters took long.
     pub after: Option<UsageAfter>,
     /// What the meters have shown to be other than it was taken for.
-    pub notes: Vec<Note>,
-}
-
-/// A job at its end.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Closed {
-    /// Processes that were ever members.
-    pub process_count: Option<u64>,
-    /// The busiest, by their numbers in the initial PID namespace.
-    pub processes: Vec<ProcessUse>,
-    /// What that leaves out.
-    pub unlisted: Unlisted,
-    /// Members that still run, by their numbers in the client's PID namespace.
-    pub survivors: Vec<Survivor>,
-    /// Events that were lost.
-    pub lost: u64,
-    /// What the reader should know.
     pub notes: Vec<Note>,
 }
 

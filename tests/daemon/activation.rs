@@ -107,6 +107,28 @@ fn a_dead_socket_is_passed_over_and_named() {
     });
 }
 
+#[test]
+fn in_a_pid_namespace_of_its_own_the_daemon_would_take_numbers_for_others_and_does_not_start() {
+    let test = "in_a_pid_namespace_of_its_own_the_daemon_would_take_numbers_for_others_and_does_not_start";
+    if !rights::root(test) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let output = Command::new("timeout")
+        .args(["10", "unshare", "--pid", "--fork", "--mount-proc", "--kill-child"])
+        .arg(env!("CARGO_BIN_EXE_carbon-run"))
+        .args(["daemon", "--no-pin", "--daemon-socket"])
+        .arg(dir.path().join("socket"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        stderr.contains("PID namespace") && stderr.contains("--pid=host"),
+        "{stderr}"
+    );
+}
+
 /// What the unit says of a directive.
 fn of_unit(directive: &str) -> Vec<String> {
     let unit = include_str!("../../carbon-run/systemd/carbon-run.service");

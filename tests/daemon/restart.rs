@@ -1,8 +1,10 @@
 //! Daemons and launchers that are killed in the middle.
 
 use crate::deadline::until;
+use crate::raw::Raw;
 use crate::rights;
 use crate::service::{NOBODY, Service, WORK};
+use serde_json::json;
 use std::fs;
 
 /// Works for long enough to be looked at, says so, and works on.
@@ -77,6 +79,28 @@ fn a_daemon_that_does_not_answer_holds_up_neither_the_job_nor_its_end_for_long()
         "{:?}",
         ended.codes()
     );
+}
+
+#[test]
+fn of_a_job_that_is_over_nothing_is_kept_for_the_next_daemon() {
+    if !rights::root("of_a_job_that_is_over_nothing_is_kept_for_the_next_daemon") {
+        return;
+    }
+    let service = Service::start(&[]);
+    let socket = service.socket();
+    let closed = |mut raw: Raw| drop(raw.ask(&json!({"close": {"child": 0}})));
+    let opened = || {
+        let mut raw = Raw::greeted(&socket);
+        raw.open();
+        raw
+    };
+    // Whoever opens a job right after others are over is quicker than the daemon's own tidying up.
+    for _ in 0..20 {
+        let over: Vec<Raw> = (0..4).map(|_| opened()).collect();
+        over.into_iter().for_each(closed);
+        closed(opened());
+    }
+    until("nothing to be kept", || service.kept().is_empty());
 }
 
 #[test]

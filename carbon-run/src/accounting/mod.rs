@@ -15,11 +15,14 @@ pub mod proc_files;
 pub mod procfs;
 
 pub use ladder::{Opened, open};
+pub use proc_files::in_initial_namespace as in_initial_pid_namespace;
 
-use crate::model::recording::{Backend, CpuGroup, CpuUsage, Note, ProcessUse, Survivor, Unlisted, Whose};
+pub use crate::model::recording::Closing;
+use crate::model::recording::{Backend, CpuGroup, CpuUsage, Whose};
 use crate::model::units::{CpuTime, Moment};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
 /// Counts the job's time and everybody else's.
 pub trait Accounting {
@@ -119,23 +122,6 @@ pub struct Sample {
     pub usage: Vec<CpuUsage>,
 }
 
-/// What accounting says at the end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Closing {
-    /// Processes that were ever members, where that is known.
-    pub process_count: Option<u64>,
-    /// The busiest processes.
-    pub processes: Vec<ProcessUse>,
-    /// What that list leaves out.
-    pub unlisted: Unlisted,
-    /// Members that outlive the command.
-    pub survivors: Vec<Survivor>,
-    /// Events that were lost.
-    pub lost: u64,
-    /// What the reader should know.
-    pub notes: Vec<Note>,
-}
-
 /// Accounting that does not work.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountingError {
@@ -187,11 +173,35 @@ fn group_of(groups: &[CpuGroup], cpu: u32) -> usize {
 }
 
 /// Now, on `CLOCK_MONOTONIC`.
-fn now() -> Moment {
+#[must_use]
+pub fn now() -> Moment {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(Moment(0), |now| {
         Moment(
             u64::try_from(now.tv_sec()).unwrap_or(0) * 1_000_000_000
                 + u64::try_from(now.tv_nsec()).unwrap_or(0),
         )
     })
+}
+
+/// Meters that are read within this time of the CPU time are read at once: counters themselves step every millisecond.
+const AT_ONCE: Duration = Duration::from_micros(200);
+
+/// Whether so much time went by while the meters were read, be it by slow meters or because somebody else had the CPU, that
+/// who ran may have changed, and another look at CPU time would tell: not if that takes longer itself.
+#[must_use]
+pub fn is_apart(sampling: Duration, reading: Duration) -> bool {
+    reading > AT_ONCE.max(sampling)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_is_looked_at_again_only_after_slow_readings_and_where_that_tells_more() {
+        let us = Duration::from_micros;
+        assert!(!is_apart(us(5), us(20)));
+        assert!(is_apart(us(5), us(900)));
+        assert!(!is_apart(us(3_000), us(900)), "a walk through /proc");
+    }
 }

@@ -191,7 +191,8 @@ pub(super) fn possible_cpus(root: &Path) -> u32 {
 }
 
 /// Whether carbon-run is in the initial PID namespace, on every kernel `PROC_PID_INIT_INO` (include/linux/proc_ns.h).
-pub(super) fn in_initial_namespace() -> bool {
+#[must_use]
+pub fn in_initial_namespace() -> bool {
     const INITIAL: u64 = 0xEFFF_FFFC;
     std::fs::metadata("/proc/self/ns/pid").is_ok_and(|namespace| namespace.ino() == INITIAL)
 }

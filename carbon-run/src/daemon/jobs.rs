@@ -34,9 +34,39 @@ pub(super) enum Unopened {
 struct Owner {
     uid: u32,
     secret: String,
-    /// Since when nobody is connected for it.
+    /// Connections for it: two, while one that was given up has not been seen to end yet.
+    connected: u32,
+    /// Since when there is none.
     away: Option<Moment>,
     released: bool,
+}
+
+impl Owner {
+    fn new(uid: u32, secret: String) -> Self {
+        Self {
+            uid,
+            secret,
+            connected: 1,
+            away: None,
+            released: false,
+        }
+    }
+
+    fn come(&mut self) {
+        self.connected += 1;
+        self.away = None;
+    }
+
+    fn gone(&mut self, now: Moment) {
+        self.connected = self.connected.saturating_sub(1);
+        if self.connected == 0 {
+            self.away = Some(now);
+        }
+    }
+
+    fn is_late(&self, now: Moment) -> bool {
+        !self.released && self.away.is_some_and(|since| now.since(since) > RESUMABLE)
+    }
 }
 
 /// All of them.
@@ -64,12 +94,8 @@ impl Book {
     pub(super) fn go_on(&mut self, now: Moment) {
         for (number, record) in self.kept.as_ref().map(Kept::all).unwrap_or_default() {
             self.jobs.resume(number, record.kept);
-            let owner = Owner {
-                uid: record.uid,
-                secret: record.secret,
-                away: Some(now),
-                released: false,
-            };
+            let mut owner = Owner::new(record.uid, record.secret);
+            owner.gone(now);
             self.owners.insert(number, owner);
         }
         // Of whose record nothing is left, until their last task ends: nobody else must have their numbers.
@@ -88,15 +114,11 @@ impl Book {
         if peer.uid != 0 && theirs.count() >= self.per_user {
             return Err(Unopened::YoursAreMany);
         }
+        // Who is over makes room.
+        self.tidy();
         let number = self.jobs.open(peer.process())?.ok_or(Unopened::Full)?;
         let secret = uuid::Uuid::new_v4().simple().to_string();
-        let owner = Owner {
-            uid: peer.uid,
-            secret: secret.clone(),
-            away: None,
-            released: false,
-        };
-        self.owners.insert(number, owner);
+        self.owners.insert(number, Owner::new(peer.uid, secret.clone()));
         self.keep(number);
         Ok((number, secret))
     }
@@ -108,7 +130,7 @@ impl Book {
             .iter_mut()
             .find(|(_, owner)| owner.uid == peer.uid && owner.secret == secret && !owner.released);
         let (number, owner) = found.ok_or(Unopened::NotYours)?;
-        owner.away = None;
+        owner.come();
         self.jobs.reclaim(*number, peer.process())?;
         Ok(*number)
     }
@@ -136,10 +158,10 @@ impl Book {
         self.jobs.release(number);
     }
 
-    /// Its launcher has gone without a word.
-    pub(super) fn away(&mut self, number: u32, now: Moment) {
+    /// A connection for it has ended without a word.
+    pub(super) fn left(&mut self, number: u32, now: Moment) {
         if let Some(owner) = self.owners.get_mut(&number) {
-            owner.away = Some(now);
+            owner.gone(now);
         }
     }
 
@@ -148,12 +170,14 @@ impl Book {
         let late: Vec<u32> = self
             .owners
             .iter()
-            .filter(|(_, owner)| {
-                !owner.released && owner.away.is_some_and(|since| now.since(since) > RESUMABLE)
-            })
+            .filter(|(_, owner)| owner.is_late(now))
             .map(|(number, _)| *number)
             .collect();
         late.into_iter().for_each(|number| self.release(number));
+        self.tidy();
+    }
+
+    fn tidy(&mut self) {
         let tidied = self.jobs.tidy();
         for number in tidied.over {
             self.owners.remove(&number);
@@ -179,5 +203,24 @@ impl Book {
         if let Err(error) = kept.put(number, &record) {
             tracing::warn!(%error, "a job could not be kept for the next daemon");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_away_when_its_last_connection_is_and_not_when_one_that_was_given_up_ends_late() {
+        let at = |s: u64| Moment(s * 1_000_000_000);
+        let mut owner = Owner::new(1000, String::new());
+        // The daemon was stuck: the launcher has come again before it saw the first connection end.
+        owner.come();
+        owner.gone(at(1));
+        assert!(!owner.is_late(at(3600)));
+        owner.gone(at(3600));
+        assert!(!owner.is_late(at(3660)) && owner.is_late(at(3661)));
+        owner.come();
+        assert!(!owner.is_late(at(9999)));
     }
 }

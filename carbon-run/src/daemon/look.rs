@@ -4,6 +4,7 @@ use super::budget::{Budget, Rate};
 use super::jobs::Book;
 use super::peer::Peer;
 use crate::accounting::ebpf::Snapshot;
+use crate::accounting::is_apart;
 use crate::meter::Meters;
 use crate::model::recording::{Domain, DomainSource, Note, Reading, TickSize, UsageAfter};
 use crate::model::units::Moment;
@@ -26,9 +27,6 @@ const FRESH: Rate = Rate {
     burst: 40,
     per_second: 10,
 };
-
-/// Meters that are read within this time of the CPU time are read at once: counters themselves step every millisecond.
-const AT_ONCE: Duration = Duration::from_micros(200);
 
 /// The last look.
 struct Look {
@@ -131,7 +129,7 @@ impl Looks {
             self.notes.extend(meter.take_notes());
         }
         let (sampling, reading) = (sampled.since(begun), (self.clock)().since(sampled));
-        let after = (reading > AT_ONCE.max(sampling)).then(|| book.jobs.snapshot());
+        let after = is_apart(sampling, reading).then(|| book.jobs.snapshot());
         self.last = Some(Look {
             snapshot,
             readings,

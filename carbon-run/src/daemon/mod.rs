@@ -7,31 +7,25 @@ mod jobs;
 mod kept;
 mod listen;
 mod look;
+mod opened;
 mod peer;
 mod rights;
 mod service;
 
-use crate::accounting::ebpf::{Continued, EbpfError, Jobs, Room, pidfd, unpin};
-use crate::host::{self, HostError};
-use crate::meter::{self, Meters};
-use crate::model::units::Moment;
-use crate::wire::{Machine, VERSION};
+use crate::accounting::ebpf::{EbpfError, unpin};
+use crate::accounting::now;
+use crate::host::HostError;
 use budget::Budget;
 use connection::Shared;
-use jobs::Book;
-use kept::Kept;
 pub use listen::ListenError;
 use listen::Listener;
-use look::Looks;
-use nix::fcntl::{Flock, FlockArg};
+use opened::{Opened, open};
 use peer::Peer;
-use service::Service;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -73,6 +67,9 @@ pub enum DaemonFailure {
     /// No CPUs.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// The kernel side speaks the initial PID namespace's numbers, which are others' here.
+    #[error("the daemon cannot tell processes from here: it is in a PID namespace of its own")]
+    Namespace,
     /// Anything else.
     #[error("{what}: {source}")]
     System {
@@ -93,6 +90,9 @@ impl DaemonFailure {
                 Some("the daemon needs root, or CAP_BPF and CAP_PERFMON".to_owned())
             }
             Self::Ebpf(error) => error.remedy().map(str::to_owned),
+            Self::Namespace => Some(
+                "run it on the host, or in a container with the host's processes (`--pid=host`)".to_owned(),
+            ),
             Self::Host(_) | Self::System { .. } => None,
         }
     }
@@ -119,7 +119,7 @@ pub fn serve(options: &Options, ready: impl FnOnce()) -> Result<(), DaemonFailur
     let shared = Rc::new(Shared {
         service: RefCell::new(service),
         work: RefCell::new(Budget::new(connection::WORK)),
-        clock: monotonic,
+        clock: now,
     });
     ready();
     let limit = Limit {
@@ -170,7 +170,7 @@ pub fn serve_stdin() -> Result<(), DaemonFailure> {
     let shared = Rc::new(Shared {
         service: RefCell::new(opened.service),
         work: RefCell::new(Budget::new(connection::WORK)),
-        clock: monotonic,
+        clock: now,
     });
     LocalSet::new().block_on(&runtime, async {
         let mut tick = tokio::time::interval(TICK);
@@ -179,7 +179,7 @@ pub fn serve_stdin() -> Result<(), DaemonFailure> {
         loop {
             tokio::select! {
                 () = &mut served => return,
-                _ = tick.tick() => shared.service.borrow_mut().tick(monotonic()),
+                _ = tick.tick() => shared.service.borrow_mut().tick(now()),
             }
         }
     });
@@ -242,129 +242,4 @@ async fn attend(shared: &Rc<Shared>, listener: &Listener, limit: Limit) -> Resul
             }
         }
     }
-}
-
-/// What was opened while there was a right to.
-struct Opened {
-    service: Service,
-    /// Held while we count there.
-    alone: Option<Flock<File>>,
-}
-
-fn open(options: &Options, directory: Option<PathBuf>) -> Result<Opened, DaemonFailure> {
-    let topology = host::topology(&options.sysroot)?;
-    let meters = meter::open(&options.sysroot, &topology.groups);
-    let own = pidfd::own().map_err(DaemonFailure::system("cannot find myself"))?;
-    let room = Room {
-        jobs: options.jobs,
-        processes: PROCESSES,
-    };
-    let kept = match (&options.pins, &directory) {
-        (Some(_), Some(directory)) => {
-            Some(Kept::open(directory).map_err(DaemonFailure::system("cannot keep jobs beside the socket"))?)
-        }
-        _ => None,
-    };
-    let alone = options.pins.as_deref().and_then(alone_in);
-    let places = options
-        .pins
-        .as_deref()
-        .zip(kept.as_ref())
-        .filter(|_| alone.is_some());
-    let pinned = match places {
-        Some((pins, _)) => {
-            match Jobs::start_pinned(&topology.groups, &topology.siblings, room, own.as_fd(), pins) {
-                Ok(started) => Some(started),
-                Err(error @ EbpfError::Pin { .. }) => {
-                    tracing::warn!(%error, hint = error.remedy(), "counting ends with this daemon");
-                    None
-                }
-                Err(error) => return Err(error.plain().into()),
-            }
-        }
-        None => None,
-    };
-    let survives_restart = pinned.is_some();
-    let (jobs, continued) = match pinned {
-        Some(started) => started,
-        None => {
-            let jobs = Jobs::start(&topology.groups, &topology.siblings, room, own.as_fd())
-                .map_err(EbpfError::plain)?;
-            (jobs, Continued::No)
-        }
-    };
-    let kept = kept.filter(|_| survives_restart);
-    if let (Some(kept), Continued::No) = (&kept, continued) {
-        kept.clear();
-    }
-    let mut book = Book::new(
-        jobs,
-        kept,
-        usize::try_from(options.jobs_per_user).unwrap_or(usize::MAX),
-    );
-    if continued == Continued::Yes {
-        book.go_on(monotonic());
-    }
-    let machine = machine(&meters, topology.groups, survives_restart);
-    Ok(Opened {
-        service: Service::new(machine, Looks::new(meters, monotonic), book),
-        alone: alone.filter(|_| survives_restart),
-    })
-}
-
-/// A directory that two daemons must not count in; `None`, and said why, where another does, or where there can be none. A lock on the
-/// directory itself, for a BPF file system has no files that could hold one.
-fn alone_in(pins: &Path) -> Option<Flock<File>> {
-    let opened = std::fs::create_dir_all(pins).and_then(|()| File::open(pins));
-    let directory = match opened {
-        Ok(directory) => directory,
-        Err(source) => {
-            let error = EbpfError::Pin {
-                path: pins.to_owned(),
-                source,
-            };
-            tracing::warn!(%error, hint = error.remedy(), "counting ends with this daemon");
-            return None;
-        }
-    };
-    match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Some(lock),
-        Err(_) => {
-            tracing::warn!(
-                "another daemon keeps its counts in `{}`: counting ends with this daemon",
-                pins.display()
-            );
-            None
-        }
-    }
-}
-
-fn machine(
-    meters: &Meters,
-    groups: Vec<crate::model::recording::CpuGroup>,
-    survives_restart: bool,
-) -> Machine {
-    Machine {
-        version: VERSION,
-        carbon_run_version: env!("CARGO_PKG_VERSION").to_owned(),
-        groups,
-        domains: meters.domains(),
-        notes: meters.notes.clone(),
-        memory_inside: meters.memory_inside,
-        shortest_wrap_ns: meters
-            .shortest_wrap()
-            .and_then(|wrap| u64::try_from(wrap.as_nanos()).ok()),
-        coarse_uj: None,
-        survives_restart,
-    }
-}
-
-/// Now, on `CLOCK_MONOTONIC`.
-fn monotonic() -> Moment {
-    nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(Moment(0), |now| {
-        Moment(
-            u64::try_from(now.tv_sec()).unwrap_or(0) * 1_000_000_000
-                + u64::try_from(now.tv_nsec()).unwrap_or(0),
-        )
-    })
 }

@@ -4,8 +4,9 @@
 use super::jobs::{Book, Unopened};
 use super::look::Looks;
 use super::peer::Peer;
+use crate::model::recording::Closing;
 use crate::model::units::Moment;
-use crate::wire::{Closed, Machine, Refusal, Reply, Request, VERSION};
+use crate::wire::{Machine, Refusal, Reply, Request, VERSION};
 use std::collections::HashSet;
 
 /// A request asks about so many processes at most.
@@ -159,7 +160,7 @@ impl Service {
             .collect()
     }
 
-    fn close(&mut self, client: &Client, number: u32, child: u32) -> Closed {
+    fn close(&mut self, client: &Client, number: u32, child: u32) -> Closing {
         let survivors = self.book.jobs.survivors(number).into_iter();
         let survivors = survivors
             .filter_map(|mut survivor| {
@@ -168,14 +169,9 @@ impl Service {
             })
             .filter(|survivor| survivor.pid != child)
             .collect();
-        let closing = self.book.jobs.close(number);
-        Closed {
-            process_count: closing.process_count,
-            processes: closing.processes,
-            unlisted: closing.unlisted,
+        Closing {
             survivors,
-            lost: closing.lost,
-            notes: closing.notes,
+            ..self.book.jobs.close(number)
         }
     }
 
@@ -189,7 +185,7 @@ impl Service {
         }
         match client.job {
             Some((number, true)) => self.book.release(number),
-            Some((number, false)) => self.book.away(number, now),
+            Some((number, false)) => self.book.left(number, now),
             None => {}
         }
     }

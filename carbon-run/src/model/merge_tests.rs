@@ -182,6 +182,22 @@ fn a_batch_script_pays_no_idle_power_while_its_steps_do() {
 }
 
 #[test]
+fn what_a_machine_used_is_no_less_for_a_report_that_does_not_know_it() {
+    let mut parts: Vec<Part> = (0..2).map(rank).collect();
+    parts[0].domains[0].job_uj = 90e6;
+    parts[1].domains[0].job_uj = 5e6;
+    assert!(!codes(&merge(&parts)).contains(&"beyond-the-machine"));
+    let unknown =
+        br#"{"name": "package-0", "kind": "package", "summed": true, "origin": {"measured": "perf"},
+        "measured_uj": null, "job_uj": null, "job_idle_uj": null}"#;
+    parts[1].domains = PartDomain::read(unknown).unwrap().into_iter().collect();
+    parts.push(parts[0].clone());
+    parts[2].run_id = "third".to_owned();
+    parts[2].domains[0].job_uj = 5e6;
+    assert!(!codes(&merge(&parts)).contains(&"beyond-the-machine"));
+}
+
+#[test]
 fn ten_comes_after_nine() {
     let mut parts: Vec<Part> = (0..12).map(rank).collect();
     parts.reverse();

@@ -26,13 +26,8 @@ pub fn merged_summary(merged: &Merged) -> String {
         ("  ram", merged.amount.ram_j),
         ("  gpu", merged.amount.gpu_j),
     ] {
-        if let Some(joules) = joules {
-            rows.push([
-                label.to_owned(),
-                exact(joules).value,
-                String::new(),
-                String::new(),
-            ]);
+        if let Some(spelled) = joules.and_then(exact) {
+            rows.push([label.to_owned(), spelled.value, String::new(), String::new()]);
         }
     }
     rows.push(match grams(&merged.amount) {
@@ -146,13 +141,13 @@ fn aligned(rows: &[[String; 4]], text: &mut String) {
     }
 }
 
-fn exact(joules: f64) -> Spelled {
-    let value = Joules::new(joules.max(0.0)).unwrap_or(Joules::ZERO);
-    energy(Ranged {
+fn exact(joules: f64) -> Option<Spelled> {
+    let value = Joules::new(joules).ok()?;
+    Some(energy(Ranged {
         low: value,
         value,
         high: value,
-    })
+    }))
 }
 
 fn joules(amount: &Amount) -> Option<Spelled> {
@@ -180,13 +175,18 @@ fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
 }
 
-/// A row of `emissions.csv`; `None` where its energy or its emissions are not known. What has no sum (a processor's model, a
-/// percentage) is empty.
-#[must_use]
-pub fn merged_csv(merged: &Merged, run_id: &str) -> Option<EmissionsRow> {
-    let total = merged.amount.total_j?;
-    let (_, grams, _) = merged.amount.emissions_g?;
-    let pue = merged.pue.unwrap_or(1.0);
+/// A row of `emissions.csv`. What has no sum (a processor's model, a percentage) is empty.
+///
+/// # Errors
+/// Why there is none: its energy or its emissions are not known, or its energies have several overheads in them, for which the table
+/// has one cell.
+pub fn merged_csv(merged: &Merged, run_id: &str) -> Result<EmissionsRow, &'static str> {
+    let unknown = "the job's energy is not known";
+    let total = merged.amount.total_j.ok_or(unknown)?;
+    let (_, grams, _) = merged.amount.emissions_g.ok_or(unknown)?;
+    let pue = merged
+        .pue
+        .ok_or("the reports were made with several overheads (PUE)")?;
     let seconds = merged.duration_s;
     let kwh = |joules: f64| number(joules * pue / 3.6e6);
     let watts = |joules: f64| {
@@ -200,7 +200,7 @@ pub fn merged_csv(merged: &Merged, run_id: &str) -> Option<EmissionsRow> {
     let kilograms = grams / 1e3;
     let amount = &merged.amount;
     let ended = wall_clock::utc(merged.started_ns.saturating_add((merged.duration_s * 1e9) as i64));
-    Some(row(&[
+    Ok(row(&[
         ("timestamp", ended.get(..19).unwrap_or(&ended).to_owned()),
         (
             "project_name",

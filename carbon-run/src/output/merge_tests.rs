@@ -62,6 +62,13 @@ fn a_merged_job_is_one_row_and_nothing_is_none() {
     let total = 2.0 * part(0).energy.total.unwrap() * part(0).pue / 3.6e6;
     assert!((consumed - total).abs() < 1e-12 * total.abs().max(1.0));
     assert_eq!(cell("run_id"), "7");
-    assert!(merged_csv(&merge(&[]), "7").is_none());
+    assert!(merged_csv(&merge(&[]), "7").is_err());
+    let mut dearer = part(2);
+    dearer.pue = 1.9;
+    let unlike = merge(&[part(0), dearer]);
+    assert!(
+        merged_csv(&unlike, "7").unwrap_err().contains("PUE"),
+        "one overhead is none of the others'"
+    );
     assert!(merged_summary(&merge(&[])).contains("unknown"));
 }

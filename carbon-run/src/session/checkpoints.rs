@@ -16,6 +16,8 @@ use serde_json::value::RawValue;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -54,6 +56,8 @@ enum What {
 struct Writer {
     documents: SyncSender<Vec<u8>>,
     troubles: Receiver<String>,
+    /// The report is about to be written: nothing of ours is to stay.
+    over: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
@@ -149,6 +153,7 @@ impl Checkpoints {
     /// There are to be no more: the report itself is about to be written.
     pub(super) fn stop(&mut self) {
         let Some(writer) = self.writer.take() else { return };
+        writer.over.store(true, Ordering::Release);
         drop(writer.documents);
         let begun = clocks::now();
         while !writer.thread.is_finished() && clocks::now().since(begun) < PATIENCE {
@@ -171,21 +176,25 @@ impl Writer {
         let (documents, to_write) = sync_channel::<Vec<u8>>(1);
         let (complain, troubles) = sync_channel::<String>(1);
         let file = file.to_owned();
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&over);
         let work = move || {
             if what == What::Checkpoint
                 && let Some(directory) = file.parent()
             {
-                // Commands and figures are nobody else's business. If it cannot be made, the write says why.
-                DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(directory)
-                    .unwrap_or_default();
+                make(directory);
             }
             for document in to_write {
+                if is_over.load(Ordering::Acquire) {
+                    return;
+                }
                 if let Err(error) = write_file(&file, &document) {
                     // Told once.
                     complain.try_send(error.to_string()).unwrap_or_default();
+                }
+                // A file system that hung, and nobody has waited: of a run that is over there is nothing to recover.
+                if what == What::Checkpoint && is_over.load(Ordering::Acquire) {
+                    std::fs::remove_file(&file).unwrap_or_default();
                 }
             }
         };
@@ -196,7 +205,24 @@ impl Writer {
         Some(Self {
             documents,
             troubles,
+            over,
             thread,
         })
     }
+}
+
+/// Commands and figures are nobody else's business; what is known of the machine's power, which lies above, is everybody's. Where it
+/// cannot be made, the write says why.
+fn make(directory: &Path) {
+    let made = |directory: &Path, mode| {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(directory)
+            .unwrap_or_default();
+    };
+    if let Some(state) = directory.parent() {
+        made(state, 0o755);
+    }
+    made(directory, 0o700);
 }

@@ -43,7 +43,7 @@ use std::time::Duration;
 const LINGER: Duration = Duration::from_millis(20);
 
 /// The variable by which a command and its descendants know that they are measured, and as which run.
-const RUN_ID: &str = "CARBON_RUN_ID";
+pub const RUN_ID: &str = "CARBON_RUN_ID";
 
 /// Why a command was not started.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +166,7 @@ async fn conduct(
     if settings.wait_tree {
         linger(&mut running, &mut observer, &mut cadence, |observer| {
             account.enter(observer, started);
+            checkpoints.sampled(clocks::now(), started, &account.books);
         })
         .await;
     }

@@ -2,16 +2,13 @@
 
 use super::memory_watch::MemoryWatch;
 use super::{clocks, gpus};
-use crate::accounting::{Accounting, AccountingError, Closing, Sample};
+use crate::accounting::{Accounting, AccountingError, Closing, Sample, is_apart};
 use crate::meter::Meter;
 use crate::model::recording::{Note, Observation, Reading, UsageAfter};
 use crate::model::units::{CpuTime, Moment};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Meters that are read within this time of the CPU time are read at once: counters themselves step every millisecond.
-const AT_ONCE: Duration = Duration::from_micros(200);
 
 /// Everything that is looked at.
 pub(super) struct Observer {
@@ -227,24 +224,10 @@ fn awake<T>(mut slept_ns: impl FnMut() -> u64, mut look: impl FnMut() -> T) -> (
     (seen, after)
 }
 
-/// Whether so much time went by while the meters were read, be it by slow meters or because somebody else had the CPU, that
-/// who ran may have changed, and another look at CPU time would tell: not if that takes longer itself.
-fn is_apart(sampling: Duration, reading: Duration) -> bool {
-    reading > AT_ONCE.max(sampling)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::recording::{Backend, Domain};
-
-    #[test]
-    fn cpu_time_is_looked_at_again_only_after_slow_readings_and_where_that_tells_more() {
-        let us = Duration::from_micros;
-        assert!(!is_apart(us(5), us(20)));
-        assert!(is_apart(us(5), us(900)));
-        assert!(!is_apart(us(3_000), us(900)), "a walk through /proc");
-    }
 
     #[test]
     fn a_machine_that_slept_during_a_look_is_looked_at_again() {

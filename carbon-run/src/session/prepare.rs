@@ -125,7 +125,7 @@ pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, N
         .chain(&graphics.notes)
         .cloned()
         .chain(unclear)
-        .chain(under_slurm::elsewhere(&words(settings)))
+        .chain(under_slurm::elsewhere(&words(settings), &settings.cgroups))
         .chain(gpus::misfit(&gpus, &settings.gpu_idle_power))
         .collect();
 

@@ -4,7 +4,7 @@ use crate::model::recording::{Arg, Note};
 use crate::model::slurm::SlurmTask;
 use crate::settings::{Key, Origin, Settings, Target};
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Settings as they are meant in this task of a Slurm job. Nodes share their file systems, where appending from several of them tears
 /// lines: so nothing is appended to, each task has a file of its own, and `carbon-run merge` makes one of them. And as every rank would
@@ -39,7 +39,7 @@ pub(super) fn placed(settings: &Settings, task: Option<&SlurmTask>, run_id: &str
 }
 
 /// Commands that only ask somebody else to run the job: what is started is no descendant of theirs.
-pub(super) fn elsewhere(command: &[Arg]) -> Option<Note> {
+pub(super) fn elsewhere(command: &[Arg], groups: &[PathBuf]) -> Option<Note> {
     let name = command.first()?.to_os_string();
     let name = Path::new(&name).file_name().and_then(OsStr::to_str)?;
     let (message, hint) = match name {
@@ -51,7 +51,7 @@ pub(super) fn elsewhere(command: &[Arg]) -> Option<Note> {
             "sbatch only hands a script in: the job runs later, and is not counted",
             "call `carbon-run` or `srun carbon-run` in the script",
         ),
-        "docker" | "nerdctl" => (
+        "docker" | "nerdctl" if groups.is_empty() => (
             "the container runs below its own service, and is not counted",
             "name its control group with `--cgroup PATH`, or run `carbon-run` inside with /run/carbon-run mounted in",
         ),
@@ -135,8 +135,10 @@ mod tests {
 
     #[test]
     fn commands_that_run_the_job_elsewhere_are_noticed() {
-        let noticed = |word: &str| elsewhere(&[Arg::from(OsStr::new(word))]).is_some();
+        let of = |word: &str, groups: &[PathBuf]| elsewhere(&[Arg::from(OsStr::new(word))], groups).is_some();
+        let noticed = |word: &str| of(word, &[]);
         assert!(noticed("srun") && noticed("/usr/bin/sbatch") && noticed("docker"));
+        assert!(!of("docker", &["docker/0b1c".into()]), "its group is counted");
         assert!(!noticed("podman") && !noticed("mysrun") && !noticed("mpirun"));
     }
 }

@@ -33,15 +33,8 @@ pub fn merge(flags: &Merge) -> Result<Outcome, Failure> {
     if flags.csv {
         let run_id = uuid::Uuid::new_v4().to_string();
         let path = flags.output_dir.as_deref().unwrap_or(Path::new(".")).join(TABLE);
-        let row = output::merged_csv(&merged, &run_id).ok_or_else(|| {
-            Failure::own(
-                format!(
-                    "no row was added to `{}`: the job's energy is not known",
-                    path.display()
-                ),
-                None,
-            )
-        })?;
+        let row = output::merged_csv(&merged, &run_id)
+            .map_err(|why| Failure::own(format!("no row was added to `{}`: {why}", path.display()), None))?;
         let directories = rescue_directories();
         let rescue = Rescue {
             run_id: &run_id,

@@ -3,13 +3,11 @@
 use super::{Failure, Outcome, print};
 use crate::cli::Status;
 use crate::model::checkpoint::{Checkpoint, Fate};
+use crate::session::RUN_ID;
 use crate::session::kept_runs::kept_runs;
 use crate::settings::{self, Surroundings};
 use serde::Serialize;
 use serde_json::value::RawValue;
-
-/// The variable by which a job knows its run.
-const RUN_ID: &str = "CARBON_RUN_ID";
 
 /// A running job, as JSON tells of it.
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ pub mod privileged_child;
 use super::{Accounting, AccountingError, Closing, Sample, now, proc_files};
 use crate::model::recording::{Backend, Note, Reading, UsageAfter, Whose};
 use crate::model::units::Moment;
-use crate::wire::{Closed, Machine, Observed, Reply, Request};
+use crate::wire::{Machine, Observed, Reply, Request};
 use link::Link;
 use std::cell::RefCell;
 use std::io;
@@ -20,6 +20,9 @@ const RETRY: Duration = Duration::from_millis(200);
 
 /// Nor after one that is there and does not answer: each try takes seconds, in which no signal is passed on.
 const RETRY_STUCK: Duration = Duration::from_secs(20);
+
+/// A daemon that has been away for so long has forgotten the job.
+const GIVEN_UP: Duration = Duration::from_secs(60);
 
 /// Why the daemon does not count.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +115,11 @@ pub struct Daemon {
     ahead_ns: i64,
     delivery: Rc<RefCell<Delivery>>,
     after: Option<UsageAfter>,
+    /// The first sample, and the last one, are to be of their moment.
+    first: bool,
     last: bool,
+    /// Tasks that lived when the daemon last said so.
+    living: u64,
     away: Option<Away>,
     notes: Vec<Note>,
 }
@@ -151,7 +158,9 @@ impl Daemon {
             ahead_ns: proc_files::monotonic_ahead_ns(Path::new("/")),
             delivery: Rc::default(),
             after: None,
+            first: true,
             last: false,
+            living: 0,
             away: None,
             notes: Vec::new(),
         })
@@ -289,9 +298,12 @@ impl Accounting for Daemon {
     }
 
     fn sample(&mut self) -> Result<Sample, AccountingError> {
-        let now = self.last || self.delivery.borrow().readings.is_empty();
+        let now = self.first || self.last;
         match self.ask(&Request::Observe { now }) {
-            Ok(Reply::Observed(observed)) => Ok(self.take(*observed)),
+            Ok(Reply::Observed(observed)) => {
+                self.first = false;
+                Ok(self.take(*observed))
+            }
             Ok(_) => Err(DaemonError::Answer.into()),
             Err(error) => Err(error.into()),
         }
@@ -323,25 +335,21 @@ impl Accounting for Daemon {
 
     fn living(&mut self) -> u64 {
         match self.ask(&Request::Living) {
-            Ok(Reply::Living(living)) => living,
-            _ => 0,
+            Ok(Reply::Living(living)) => self.living = living,
+            // While it may come back, nobody has been seen to end; after that nobody can be waited for.
+            _ if self.away.is_some_and(|away| now().since(away.since) < GIVEN_UP) => {}
+            _ => self.living = 0,
         }
+        self.living
     }
 
     fn close(&mut self, child: u32) -> Closing {
-        let closed = match self.ask(&Request::Close { child }) {
-            Ok(Reply::Closed(closed)) => *closed,
-            _ => Closed::default(),
+        // What the daemon does not say is not known; why, the failed look has said.
+        let mut closing = match self.ask(&Request::Close { child }) {
+            Ok(Reply::Closed(closing)) => *closing,
+            _ => Closing::default(),
         };
-        let mut notes = closed.notes;
-        notes.append(&mut self.notes);
-        Closing {
-            process_count: closed.process_count,
-            processes: closed.processes,
-            unlisted: closed.unlisted,
-            survivors: closed.survivors,
-            lost: closed.lost,
-            notes,
-        }
+        closing.notes.append(&mut self.notes);
+        closing
     }
 }

@@ -118,9 +118,7 @@ impl CpuNow {
 
 /// `CLOCK_MONOTONIC` in nanoseconds, as this process sees it.
 pub(super) fn monotonic_ns() -> u64 {
-    nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(0, |now| {
-        u64::try_from(now.tv_sec()).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec()).unwrap_or(0)
-    })
+    crate::accounting::now().0
 }
 
 #[cfg(test)]

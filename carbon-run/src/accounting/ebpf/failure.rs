@@ -43,6 +43,9 @@ pub enum EbpfError {
         /// Why not.
         source: io::Error,
     },
+    /// There are as many jobs as there is room for.
+    #[error("the eBPF program has no room for another job")]
+    NoRoom,
     /// A program was refused.
     #[error("the kernel refused the eBPF program `{name}`: {source}")]
     Program {
@@ -118,6 +121,7 @@ impl EbpfError {
             }
             Self::Object(_)
             | Self::NoMap(_)
+            | Self::NoRoom
             | Self::NoProgram(_)
             | Self::Map { .. }
             | Self::Attach { .. }

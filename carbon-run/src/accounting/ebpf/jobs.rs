@@ -1,19 +1,27 @@
 //! Several jobs on one program: who is which, and what each has had.
 
+mod kept;
 mod views;
 
+pub use kept::KeptJob;
+
+use super::clock::monotonic_ns;
 use super::engine::{Engine, Room};
 use super::processes::Processes;
 use super::snapshot::{Snapshot, plus};
 use super::{EbpfError, group, pins};
 use crate::model::recording::CpuGroup;
-use carbon_common::{OnCpu, Process, TaskState, owner};
-use serde::{Deserialize, Serialize};
+use carbon_common::{Process, TaskState, owner};
+use kept::{on_cpu, words};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Duration;
+
+/// A launcher that was still armed when its job was released may be in the middle of making a child, which is counted at the end of
+/// that (`copy_process`, some microseconds with preemption off): so long a number is not given again.
+const SETTLED_NS: u64 = 20_000_000;
 
 /// The program, attached, and the jobs that it counts.
 pub struct Jobs {
@@ -40,24 +48,12 @@ struct Job {
     processes: Processes,
     /// What its launcher was before it was armed.
     launcher: Option<TaskState>,
-    /// Nobody wants to know of it any more: its number is free once the last task is.
-    released: bool,
+    /// When it was said that nobody wants to know of it any more, in nanoseconds of `CLOCK_MONOTONIC`: its number is free once the last
+    /// task is.
+    released: Option<u64>,
     /// Somebody may still be armed for it whom we do not know: its number is never given to another job, or that one would get
     /// their children.
     reserved: bool,
-}
-
-/// What of a job the kernel does not know, and whoever goes on with its counts has to be told.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptJob {
-    /// The job inside which its launcher runs.
-    pub parent: Option<u32>,
-    /// What had its number before it had, by group of CPUs; four counts of nanoseconds, in [`OnCpu`]'s order.
-    before: Vec<[u64; 4]>,
-    /// What jobs inside it had that are over.
-    inside: Vec<[u64; 4]>,
-    /// How many processes those had.
-    inside_processes: u64,
 }
 
 impl Jobs {
@@ -117,7 +113,7 @@ impl Jobs {
         self.list_lasts_ns = u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX);
     }
 
-    /// A new job, inside the one that `launcher` belongs to, if any. `None` where there is no room for it.
+    /// A new job, inside the one that `launcher` belongs to, if any. `None` where there is no room for it; [`Self::tidy`] makes some.
     ///
     /// # Errors
     /// When the kernel does not tell whose the launcher is.
@@ -127,7 +123,6 @@ impl Jobs {
             .state_of(launcher)?
             .map(|state| state.owner)
             .filter(|owner| self.jobs.contains_key(owner));
-        self.tidy();
         let free = (owner::FIRST_JOB..self.engine.owners()).find(|number| !self.jobs.contains_key(number));
         let Some(number) = free else {
             return Ok(None);
@@ -276,19 +271,23 @@ impl Jobs {
     /// Nobody wants to know of this job any more. Its number stays its own until its last task is freed.
     pub fn release(&mut self, job: u32) {
         if let Some(job) = self.jobs.get_mut(&job) {
-            job.released = true;
+            job.released.get_or_insert_with(monotonic_ns);
         }
     }
 
     /// Takes in who has ended, and gives back the numbers of jobs that are over.
     pub fn tidy(&mut self) -> Tidied {
         self.drain();
+        let now = monotonic_ns();
         let over: Vec<u32> = self
             .jobs
             .iter()
             .filter(|(number, job)| {
                 let census = self.engine.census(**number);
-                job.released && !job.reserved && census.tasks == census.freed
+                let settled = job
+                    .released
+                    .is_some_and(|at| now.saturating_sub(at) >= SETTLED_NS);
+                settled && !job.reserved && census.tasks == census.freed
             })
             .map(|(number, _)| *number)
             .collect();
@@ -371,23 +370,5 @@ const fn belongs_to(owner: u32) -> TaskState {
         heirs: owner,
         process: 0,
         ran_ns: 0,
-    }
-}
-
-const fn words(time: &OnCpu) -> [u64; 4] {
-    [
-        time.alone_ns,
-        time.shared_ns,
-        time.interrupted_alone_ns,
-        time.interrupted_shared_ns,
-    ]
-}
-
-const fn on_cpu([alone_ns, shared_ns, interrupted_alone_ns, interrupted_shared_ns]: [u64; 4]) -> OnCpu {
-    OnCpu {
-        alone_ns,
-        shared_ns,
-        interrupted_alone_ns,
-        interrupted_shared_ns,
     }
 }

@@ -87,7 +87,7 @@ impl Ebpf {
     fn start(groups: &[CpuGroup], siblings: &[Option<u32>]) -> Result<Self, EbpfError> {
         let own = pidfd::own().map_err(EbpfError::Arm)?;
         let mut jobs = Jobs::start(groups, siblings, ROOM, own.as_fd())?;
-        let job = jobs.open(own.as_fd())?.ok_or(EbpfError::NoMap(map::TIMES))?;
+        let job = jobs.open(own.as_fd())?.ok_or(EbpfError::NoRoom)?;
         Ok(Self {
             jobs,
             job,

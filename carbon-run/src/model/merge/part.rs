@@ -58,7 +58,7 @@ pub struct Part {
     pub task: Option<SlurmTask>,
     /// Slurm's account of the job.
     pub account: Option<String>,
-    /// Domains.
+    /// Domains whose energy is known.
     pub domains: Vec<PartDomain>,
     /// Whether it has no warnings.
     pub clean: bool,
@@ -214,7 +214,7 @@ impl Part {
             place: report.intensity.place,
             pue: report.pue,
             hostname: report.host.hostname,
-            domains: report.domains.into_iter().map(PartDomain::from).collect(),
+            domains: report.domains.into_iter().filter_map(PartDomain::of).collect(),
             clean: report.quality.clean,
             finished: report.exit.is_some(),
         })
@@ -229,16 +229,25 @@ impl Part {
     }
 }
 
-impl From<Domain> for PartDomain {
-    fn from(domain: Domain) -> Self {
-        Self {
-            name: domain.name,
-            summed: domain.summed,
+impl PartDomain {
+    /// A domain of a report; `None`: its energy is not known.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read(json: &[u8]) -> Result<Option<Self>, BadPart> {
+        Ok(Self::of(serde_json::from_slice(json)?))
+    }
+
+    fn of(domain: Domain) -> Option<Self> {
+        let idle_uj = domain.job_idle_uj?;
+        Some(Self {
             metered: domain.origin.contains_key("measured"),
+            measured_uj: domain.measured_uj?,
+            job_uj: domain.job_uj? + idle_uj,
+            idle_uj,
+            name: domain.name,
             kind: domain.kind,
-            measured_uj: domain.measured_uj.unwrap_or(0.0),
-            idle_uj: domain.job_idle_uj.unwrap_or(0.0),
-            job_uj: domain.job_uj.unwrap_or(0.0) + domain.job_idle_uj.unwrap_or(0.0),
-        }
+            summed: domain.summed,
+        })
     }
 }

@@ -27,7 +27,7 @@ pub use power::{
     CalibratedDomain, CalibratedGpu, CalibratedPower, Calibration, Conditions, CurvePoint, KnownPower,
     Learned, LearnedDomain,
 };
-pub use tail::{Exit, ProcessUse, Survivor, Tail, Unlisted};
+pub use tail::{Closing, Exit, ProcessUse, Survivor, Tail, Unlisted};
 
 use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};

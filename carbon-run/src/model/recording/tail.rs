@@ -32,6 +32,23 @@ pub struct Tail {
     pub notes: Vec<Note>,
 }
 
+/// What accounting can say at a run's end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// Processes that were ever members; `None`: not known.
+    pub process_count: Option<u64>,
+    /// The busiest processes.
+    pub processes: Vec<ProcessUse>,
+    /// What that list leaves out.
+    pub unlisted: Unlisted,
+    /// Members that outlive the command.
+    pub survivors: Vec<Survivor>,
+    /// Events that were lost.
+    pub lost: u64,
+    /// What the reader should know.
+    pub notes: Vec<Note>,
+}
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
