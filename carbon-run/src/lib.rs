@@ -6,12 +6,14 @@
 //! [`model::report::RunReport`].
 //!
 //! The command line is [`cli`] and [`settings`]; [`session`] conducts; [`launch`], [`accounting`], [`meter`], [`host`]
-//! and [`sink`] touch the machine; [`daemon`] does so for many jobs at once, and [`wire`] is what it says to them; [`model`] and [`output`] are pure; [`verb`] has one file per verb.
+//! and [`sink`] touch the machine; [`daemon`] does so for many jobs at once, and [`wire`] is what it says to them; [`http`]
+//! is how those who ask or tell somebody elsewhere do it; [`model`] and [`output`] are pure; [`verb`] has one file per verb.
 
 pub mod accounting;
 pub mod cli;
 pub mod daemon;
 pub mod host;
+pub mod http;
 pub mod launch;
 pub mod meter;
 pub mod model;

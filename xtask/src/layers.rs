@@ -36,6 +36,8 @@ const LAYERS: &[Layer] = &[
         &["recording", "report", "units", "checkup", "merge", "slurm"],
     ),
     layer("wire", &["model"], &["recording", "units"]),
+    // A request and its answer, and nothing of what they are about.
+    layer("http", &[], &[]),
     // Of a daemon it knows no more than what is said to it.
     layer("accounting", &["model", "wire"], &["recording", "units"]),
     // Which decrease is a wrap is the model's knowledge, and the meter's own check of its counters needs it.
@@ -76,6 +78,7 @@ const BRIDGES: &[(&str, &str)] = &[
     ("carbon_common", "accounting/ebpf"),
     ("aya", "accounting/ebpf"),
     ("aya_obj", "accounting/ebpf"),
+    ("ureq", "http"),
 ];
 
 /// Files of the crate that name modules by trade.

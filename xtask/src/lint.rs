@@ -15,11 +15,15 @@ enum Verdict {
 
 type Check = (&'static str, fn(&Path) -> Result<Verdict>);
 
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     ("format", format),
     ("house rules of source files", house_rules),
     ("dependencies run one way", dependencies),
     ("clippy", clippy),
+    (
+        "clippy of a carbon-run that cannot speak HTTP",
+        clippy_without_http,
+    ),
     ("documentation", documentation),
     ("tables under data", tables),
     ("format of carbon-ebpf", format_of_ebpf),
@@ -86,6 +90,21 @@ fn clippy(root: &Path) -> Result<Verdict> {
         "--quiet",
         "--workspace",
         "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn clippy_without_http(root: &Path) -> Result<Verdict> {
+    succeeds(cargo(root).args([
+        "clippy",
+        "--quiet",
+        "--package",
+        "carbon-run",
+        "--lib",
+        "--bins",
+        "--no-default-features",
         "--",
         "-D",
         "warnings",
