@@ -1,6 +1,6 @@
 //! From unpacked packages and data/manual to the text of every built file. The same input gives the same bytes.
 
-use super::{grid, sources, sources_md, tdp};
+use super::{cloud, grid, sources, sources_md, tdp};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,12 +23,15 @@ pub(crate) fn all(data: &Path, packages: &BTreeMap<String, PathBuf>) -> Result<B
     let (codecarbon, co2) = (package("codecarbon")?, package("tgwf-co2")?);
     let (country, world) = grid::countries(data, co2, codecarbon)?;
     let region = grid::regions(data, codecarbon)?;
-    let (tdp, notes) = tdp::build(data, codecarbon)?;
+    let (tdp, mut notes) = tdp::build(data, codecarbon)?;
+    let (clouds, more) = cloud::regions(data, package("botocore")?, codecarbon)?;
+    notes.extend(more);
     let sources = sources_md::text(&sources::read(data)?);
     let files = vec![
         ("grid/country.csv", country),
         ("grid/world.csv", world),
         ("grid/region.csv", region),
+        ("cloud/region.csv", clouds),
         ("hardware/cpu_tdp.csv", tdp),
         ("SOURCES.md", sources),
     ];

@@ -1,6 +1,6 @@
 //! `cargo xtask data check`: what must be true of every table. Offline; returns problems, never repairs.
 
-use super::{check_hardware, sources, sources::Sources, sources_md, table};
+use super::{check_cloud, check_hardware, sources, sources::Sources, sources_md, table};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,12 +19,25 @@ const FEWEST_COUNTRIES: usize = 200;
 pub(crate) type Problem = String;
 
 /// The embedded tables and the columns that each must have, in order.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 13] = [
+    (
+        "cloud/provider.csv",
+        "provider,name,pue,pue_year,pue_source,wue_l_per_kwh,wue_year,wue_source",
+    ),
+    (
+        "cloud/region.csv",
+        "provider,region,location,iso3,subdivision,zone,source,pue,pue_year,pue_source",
+    ),
+    ("equivalence.csv", "key,unit,units,kg_per_unit,year,source"),
     (
         "grid/country.csv",
         "iso3,iso2,name,g_per_kwh,year,source,boundary,flow,gas,rounding_g",
     ),
     ("grid/country_alias.csv", "alias,iso3"),
+    (
+        "grid/energy_source.csv",
+        "source,name,g_per_kwh,low,high,from,range_from",
+    ),
     (
         "grid/region.csv",
         "code,name,g_per_kwh,year,source,boundary,flow,gas",
@@ -34,6 +47,8 @@ const TABLES: [(&str, &str); 7] = [
         "code,name,g_per_kwh,year,source,boundary,flow,gas",
     ),
     ("hardware/cpu_tdp.csv", "key,tdp_w,source"),
+    ("hardware/embodied.csv", "part,unit,kg,low,high,year,source"),
+    ("hardware/gpu_tdp.csv", "key,name,tdp_w,source"),
     (
         "hardware/vcpu_power.csv",
         "vendor,family,models,steppings,name,year,min_w,max_w,proxy,source",
@@ -100,8 +115,14 @@ pub(crate) fn all(data: &Path, this_year: u16) -> Result<Vec<Problem>> {
     let text = |name: &str| texts.get(name).map(String::as_str).unwrap_or_default();
     let codes = checker.countries(text("grid/country.csv"));
     checker.aliases(text("grid/country_alias.csv"), &codes);
-    checker.regions("grid/region.csv", text("grid/region.csv"), Some(&codes));
+    let regions = checker.regions("grid/region.csv", text("grid/region.csv"), Some(&codes));
     checker.regions("grid/world.csv", text("grid/world.csv"), None);
+    let (places, providers) = (text("cloud/region.csv"), text("cloud/provider.csv"));
+    check_cloud::cloud(&mut checker, places, providers, &codes, &regions);
+    check_cloud::energy_sources(&mut checker, text("grid/energy_source.csv"));
+    check_cloud::equivalences(&mut checker, text("equivalence.csv"));
+    check_cloud::embodied(&mut checker, text("hardware/embodied.csv"));
+    check_cloud::gpus(&mut checker, text("hardware/gpu_tdp.csv"));
     check_hardware::tdp(&mut checker, text("hardware/cpu_tdp.csv"));
     let names = check_hardware::vcpu(&mut checker, text("hardware/vcpu_power.csv"));
     check_hardware::series(&mut checker, text("hardware/cpu_series.csv"), &names);
@@ -297,7 +318,13 @@ impl Checker<'_> {
     }
 
     /// `codes`: the countries that a region's prefix may name; `None` for the world's one row.
-    fn regions(&mut self, name: &str, text: &str, codes: Option<&BTreeMap<String, String>>) {
+    /// Returns their codes.
+    fn regions(
+        &mut self,
+        name: &str,
+        text: &str,
+        codes: Option<&BTreeMap<String, String>>,
+    ) -> BTreeSet<String> {
         let rows: Vec<Region> = self.rows(name, text);
         self.ordered(name, rows.iter().map(|row| row.code.as_str()));
         self.require(!rows.is_empty(), name, "-", "has no rows");
@@ -321,6 +348,7 @@ impl Checker<'_> {
             self.labels(name, &row.code, &row.boundary, &row.flow, &row.gas);
             self.source(name, &row.code, &row.source);
         }
+        rows.into_iter().map(|row| row.code).collect()
     }
 
     /// Every source says rightly which tables hold it, and SOURCES.md says what sources.toml says.

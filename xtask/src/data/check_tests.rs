@@ -13,7 +13,7 @@ impl Copy {
     fn sound() -> Self {
         let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data");
         let folder = tempfile::tempdir().unwrap();
-        for sub in ["grid", "hardware"] {
+        for sub in ["cloud", "grid", "hardware"] {
             std::fs::create_dir(folder.path().join(sub)).unwrap();
         }
         let others = ["sources.toml", "SOURCES.md"];
@@ -231,4 +231,36 @@ fn a_source_that_no_table_uses_any_more_is_refused() {
     );
     told(&problems, "sources.toml: egrid-2023", "disagree");
     told(&problems, "SOURCES.md", "differs");
+}
+
+#[test]
+fn a_cloud_region_in_no_country_or_in_another_ones_part_is_refused() {
+    let problems = Copy::with("cloud/region.csv", "Paris,FRA,,FR", "Paris,FRX,,FR");
+    told(&problems, "cloud/region.csv: aws eu-west-3", "in no country");
+    let problems = Copy::with("cloud/region.csv", ",CAN,CA-QC,", ",CAN,US-CA,");
+    told(&problems, "cloud/region.csv: aws ca-central-1", "subdivision");
+}
+
+#[test]
+fn a_facility_that_makes_energy_and_one_of_no_year_are_refused() {
+    let problems = Copy::with("cloud/region.csv", ",1.11,2024,", ",0.11,2024,");
+    told(&problems, "cloud/region.csv: aws eu-west-1", "PUE of 0.11");
+    let problems = Copy::with("cloud/provider.csv", ",1.14,2025,", ",1.14,2035,");
+    told(&problems, "cloud/provider.csv: aws", "of the year 2035");
+}
+
+#[test]
+fn figures_outside_their_ranges_are_refused() {
+    let problems = Copy::with("grid/energy_source.csv", "coal,coal,820,", "coal,coal,82,");
+    told(&problems, "grid/energy_source.csv: coal", "outside its range");
+    let problems = Copy::with("hardware/embodied.csv", "each,1216,", "each,121600,");
+    told(&problems, "hardware/embodied.csv: server", "outside its range");
+    let problems = Copy::with(
+        "hardware/gpu_tdp.csv",
+        "h100,NVIDIA H100 SXM5,700",
+        "h100,NVIDIA H100 SXM5,7",
+    );
+    told(&problems, "hardware/gpu_tdp.csv: h100", "no board");
+    let problems = Copy::with("equivalence.csv", ",0.2442,2026,", ",0,2026,");
+    told(&problems, "equivalence.csv: car", "like nothing");
 }

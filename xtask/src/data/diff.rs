@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// `+ row`, `- row` and `key: old -> new` for every row that differs. Rows are known by their first column.
+/// `+ row`, `- row` and `key: old -> new` for every row that differs. Rows are known by their first column, and by the second as well where
+/// that one repeats.
 pub(crate) fn lines(old: &str, new: &str) -> Vec<String> {
     let (old, new) = (rows(old), rows(new));
     let mut out = Vec::new();
@@ -22,10 +23,20 @@ pub(crate) fn lines(old: &str, new: &str) -> Vec<String> {
 }
 
 fn rows(text: &str) -> BTreeMap<&str, &str> {
-    text.lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(|line| (line.split(',').next().unwrap_or(line), line))
-        .collect()
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let by = |cells: usize| -> BTreeMap<&str, &str> {
+        let key = |line: &'_ str| {
+            line.match_indices(',')
+                .nth(cells - 1)
+                .map_or(line.len(), |(at, _)| at)
+        };
+        lines
+            .iter()
+            .map(|line| (line.get(..key(line)).unwrap_or(line), *line))
+            .collect()
+    };
+    let first = by(1);
+    if first.len() < lines.len() { by(2) } else { first }
 }
 
 #[cfg(test)]
@@ -34,5 +45,11 @@ mod tests {
     fn a_new_a_lost_and_a_changed_row_are_each_told() {
         let told = super::lines("# old\nk,v\na,1\nb,2\nc,3\n", "# new\nk,v\nb,2\nc,4\nd,5\n");
         assert_eq!(told, ["- a,1", "c,3 -> c,4", "+ d,5"]);
+    }
+
+    #[test]
+    fn rows_that_share_their_first_column_are_told_apart() {
+        let told = super::lines("p,r,v\naws,a,1\naws,b,2\n", "p,r,v\naws,a,1\naws,b,3\ngcp,a,1\n");
+        assert_eq!(told, ["aws,b,2 -> aws,b,3", "+ gcp,a,1"]);
     }
 }

@@ -5,7 +5,9 @@
 
 mod build;
 mod check;
+mod check_cloud;
 mod check_hardware;
+mod cloud;
 mod diff;
 mod fetch;
 mod grid;
