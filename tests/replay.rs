@@ -4,6 +4,8 @@
 
 #[path = "replay/broken.rs"]
 mod broken;
+#[path = "replay/place.rs"]
+mod place;
 #[path = "replay/series.rs"]
 mod series;
 
@@ -195,7 +197,15 @@ fn another_intensity_and_pue_change_the_grams_and_nothing_else() {
         let moved = changed(&before, &after);
         for field in moved {
             assert!(
-                ["intensity", "pue", "emissions_g", "emissions_range_g", "quality"].contains(&field.as_str()),
+                [
+                    "intensity",
+                    "pue",
+                    "pue_source",
+                    "emissions_g",
+                    "emissions_range_g",
+                    "quality"
+                ]
+                .contains(&field.as_str()),
                 "{name}: {field}"
             );
         }

@@ -6,6 +6,7 @@ use super::doctor::Doctor;
 use super::kept_runs::{Recover, Status};
 use super::merge::Merge;
 use super::offered::{Offered, backends, idle_policies};
+use super::place::Place;
 use crate::settings::{Key, Layer, Origin};
 use clap::{Args, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -102,37 +103,6 @@ pub struct Replay {
     csv: bool,
     #[command(flatten)]
     verbose: Verbose,
-}
-
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Place")]
-struct Place {
-    /// Country of the electricity: ISO code or English name
-    ///
-    /// `FR`, `FRA` and `France` are the same, in any case. Without a place the world average is used, and named as such: a
-    /// place is never guessed. A place given here replaces all of one in the environment or in a config file.
-    #[arg(long, value_name = "COUNTRY")]
-    country: Option<OsString>,
-    /// Region of the electricity: ISO 3166-2 code, as CA-QC
-    #[arg(long, value_name = "REGION")]
-    region: Option<OsString>,
-    /// Carbon intensity of the electricity, in gCO2eq per kWh
-    ///
-    /// Wins over a region, which wins over a country. Not beside --intensity-file.
-    #[arg(long, value_name = "G_PER_KWH", allow_negative_numbers = true)]
-    intensity: Option<OsString>,
-    /// Carbon intensity as time goes by, from a file
-    ///
-    /// CSV or JSON with the columns time and g_per_kwh, or an export of Electricity Maps. Times have an offset from UTC. Each
-    /// value holds until the next one's time. Time that the file does not cover has the average of the region or country,
-    /// where one is given, else the nearest value.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    intensity_file: Option<OsString>,
-    /// Energy of the whole facility per energy of its computers [default: 1]
-    ///
-    /// The power usage effectiveness of the data centre, at least 1 (ISO/IEC 30134-2).
-    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
-    pue: Option<OsString>,
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -308,16 +278,6 @@ impl Replay {
         switch(&mut layer, Key::Csv, self.csv);
         switch(&mut layer, Key::Verbose, self.verbose.verbose);
         layer
-    }
-}
-
-impl Place {
-    fn say(&self, layer: &mut Layer) {
-        value(layer, Key::Country, self.country.as_ref());
-        value(layer, Key::Region, self.region.as_ref());
-        value(layer, Key::Intensity, self.intensity.as_ref());
-        value(layer, Key::IntensityFile, self.intensity_file.as_ref());
-        value(layer, Key::Pue, self.pue.as_ref());
     }
 }
 

@@ -9,6 +9,7 @@ mod flags;
 mod kept_runs;
 mod merge;
 mod offered;
+mod place;
 mod text;
 mod usage;
 

@@ -17,11 +17,13 @@
 //! - A tiny grid: the rounding of its publisher on top (`rounding_g` in the table).
 //! - The world, when nobody said where: from the 5th to the 95th percentile of the countries, because the place is what
 //!   is not known.
+//! - A cloud region: that of the part or the country that it is in.
+//! - An energy mix: [`super::energy_mix`].
 //! - `--intensity`: none. The person knows.
 
 use super::places::UnknownPlace;
 use super::recording::{Place, Ranged};
-use super::report::Intensity;
+use super::report::{CloudPlace, Intensity};
 use super::tables::Tables;
 use super::units::GramsPerKwh;
 
@@ -46,10 +48,22 @@ impl Tables {
     pub fn intensity(&self, place: &Place) -> Result<Intensity, UnknownPlace> {
         match place {
             Place::Given(given) => given_by_user(*given),
-            Place::Cloud { provider, region } => Err(UnknownPlace::Cloud {
-                provider: provider.clone(),
-                region: region.clone(),
-            }),
+            Place::Mix(mix) => self.intensity_of_mix(mix),
+            Place::Cloud { provider, region } => {
+                let cloud = self.cloud_row(provider, region)?;
+                let grid = match &cloud.subdivision {
+                    Some(code) => Place::Region(code.clone()),
+                    None => Place::Country(cloud.iso3.clone()),
+                };
+                Ok(Intensity {
+                    cloud: Some(CloudPlace {
+                        provider: cloud.provider.clone(),
+                        region: cloud.region.clone(),
+                        location: cloud.location.clone(),
+                    }),
+                    ..self.intensity(&grid)?
+                })
+            }
             Place::Region(code) => {
                 let row = self.region(code, None)?;
                 let belief = Belief {
@@ -118,6 +132,8 @@ impl Tables {
             method: "location-average".to_owned(),
             licence: known.and_then(|source| source.licence.clone()),
             assumed: false,
+            cloud: None,
+            mix: Vec::new(),
             over_time: None,
         }
     }
@@ -174,9 +190,15 @@ fn given_by_user(given: f64) -> Result<Intensity, UnknownPlace> {
         method: "user".to_owned(),
         licence: None,
         assumed: false,
+        cloud: None,
+        mix: Vec::new(),
         over_time: None,
     })
 }
+
+#[cfg(test)]
+#[path = "intensity_golden_tests.rs"]
+mod golden;
 
 #[cfg(test)]
 mod tests {
@@ -308,17 +330,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cloud_region_and_a_place_of_another_version_are_errors() {
+    fn a_place_of_another_version_is_an_error() {
         let tables = Tables::embedded().unwrap();
         let cloud = Place::Cloud {
             provider: "aws".to_owned(),
-            region: "eu-west-3".to_owned(),
+            region: "eu-moon-1".to_owned(),
         };
         let error = tables.intensity(&cloud).unwrap_err();
-        assert!(
-            error.to_string().contains("`eu-west-3` of cloud provider `aws`"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("`eu-moon-1`"), "{error}");
         assert!(tables.intensity(&Place::Country("ZZZ".to_owned())).is_err());
         assert!(tables.intensity(&Place::Country("CAF".to_owned())).is_err());
     }

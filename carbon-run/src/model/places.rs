@@ -1,6 +1,6 @@
 //! Which country or region people mean.
 
-use super::recording::Place;
+use super::recording::{MixPart, Place};
 use super::tables::{Country, Region, Tables};
 use super::units::GramsPerKwh;
 use unicode_normalization::UnicodeNormalization;
@@ -53,15 +53,47 @@ pub enum UnknownPlace {
         /// As given.
         given: f64,
     },
-    /// Cloud regions are not in the tables.
-    #[error(
-        "there is no carbon intensity for region `{region}` of cloud provider `{provider}` in the tables"
-    )]
-    Cloud {
+    /// No cloud has this name.
+    #[error("unknown cloud provider `{given}`")]
+    CloudProvider {
         /// As given.
+        given: String,
+    },
+    /// The cloud has no region of this name.
+    #[error("unknown region `{given}` of cloud provider `{provider}`")]
+    CloudRegion {
+        /// `aws`, `azure`, `gcp`.
         provider: String,
         /// As given.
+        given: String,
+        /// The nearest names, nearest first.
+        nearest: Vec<String>,
+    },
+    /// Regions of several clouds have the same names, and a cloud is in many places.
+    #[error("`--{given}` without `--{missing}`")]
+    HalfACloud {
+        /// What was given.
+        given: &'static str,
+        /// What was not.
+        missing: &'static str,
+    },
+    /// `--country` or `--region`, and a cloud region somewhere else.
+    #[error("region `{region}` of `{provider}` is in {country}")]
+    CloudElsewhere {
+        /// `aws`, `azure`, `gcp`.
+        provider: String,
+        /// The cloud region.
         region: String,
+        /// ISO3, or ISO 3166-2.
+        country: String,
+    },
+    /// No source of energy has this name.
+    #[error("unknown source of energy `{given}`")]
+    EnergySource {
+        /// As given.
+        given: String,
+        /// All there are.
+        known: Vec<String>,
     },
 }
 
@@ -86,26 +118,64 @@ impl UnknownPlace {
             Self::Undivided { iso3, .. } => format!("give `--country {iso3}` alone"),
             Self::Disagree { .. } => "give only one of `--country` and `--region`".to_owned(),
             Self::Intensity { .. } => "give a number of at least 0, as `--intensity 56`".to_owned(),
-            Self::Cloud { .. } => "give the country of the data centre with `--country`".to_owned(),
+            Self::CloudProvider { .. } => "give `aws`, `azure` or `gcp`".to_owned(),
+            Self::CloudRegion {
+                nearest, provider, ..
+            } if nearest.is_empty() => {
+                format!("give the region as `{provider}` names it, or its country with `--country`")
+            }
+            Self::CloudRegion { nearest, .. } => format!("did you mean {}?", nearest.join(", ")),
+            Self::HalfACloud { .. } => {
+                "give both, as `--cloud-provider aws --cloud-region eu-west-3`".to_owned()
+            }
+            Self::CloudElsewhere { .. } => "give only one of them".to_owned(),
+            Self::EnergySource { known, .. } => format!("give some of {}", known.join(", ")),
         }
     }
 }
 
+/// What the person says of the electricity, word by word.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlaceWords<'a> {
+    /// ISO2, ISO3 or an English name, in any case.
+    pub country: Option<&'a str>,
+    /// ISO 3166-2, or, beside a country, the part behind the hyphen, or a name; in any case.
+    pub region: Option<&'a str>,
+    /// `aws`, `azure`, `gcp`, or the maker's name.
+    pub cloud_provider: Option<&'a str>,
+    /// As the provider writes it; an availability zone will do.
+    pub cloud_region: Option<&'a str>,
+    /// Sources of energy, and how much of each; only the proportions count.
+    pub energy_mix: Option<&'a [(String, f64)]>,
+    /// gCO2eq/kWh.
+    pub intensity: Option<f64>,
+}
+
+impl PlaceWords<'_> {
+    /// Whether anything is said at all.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.country.is_some()
+            || self.region.is_some()
+            || self.cloud_provider.is_some()
+            || self.cloud_region.is_some()
+            || self.energy_mix.is_some()
+            || self.intensity.is_some()
+    }
+}
+
 impl Tables {
-    /// The place that the person's words mean: intensity before region before country, and the world when nothing was
-    /// said. Words that do not win are checked all the same. `intensity` is in gCO2eq/kWh; `country` is ISO2, ISO3 or
-    /// an English name, `region` is ISO 3166-2 or, beside a country, the part behind the hyphen, or a name; any case.
+    /// The place that the person's words mean: intensity before mix before cloud region before region before country, and the world
+    /// when nothing was said. Words that do not win are checked all the same.
     ///
     /// # Errors
-    /// [`UnknownPlace`] when a word means nothing, when country and region disagree, or when the tables have no figure.
-    pub fn resolve_place(
-        &self,
-        country: Option<&str>,
-        region: Option<&str>,
-        intensity: Option<f64>,
-    ) -> Result<Place, UnknownPlace> {
-        let country = country.map(|given| self.country(given)).transpose()?;
-        let region = region.map(|given| self.region(given, country)).transpose()?;
+    /// [`UnknownPlace`] when a word means nothing, when two of them disagree, or when the tables have no figure.
+    pub fn resolve_place(&self, words: &PlaceWords<'_>) -> Result<Place, UnknownPlace> {
+        let country = words.country.map(|given| self.country(given)).transpose()?;
+        let region = words
+            .region
+            .map(|given| self.region(given, country))
+            .transpose()?;
         if let (Some(country), Some(region)) = (country, region)
             && !region.is_in(country)
         {
@@ -114,9 +184,32 @@ impl Tables {
                 region: region.code.clone(),
             });
         }
-        if let Some(given) = intensity {
+        let cloud = self.cloud(words.cloud_provider, words.cloud_region)?;
+        if let Some(cloud) = cloud {
+            let other_country = country.is_some_and(|country| country.iso3 != cloud.iso3);
+            let subdivision = cloud.subdivision.as_deref();
+            let other_region = region.is_some_and(|region| subdivision != Some(region.code.as_str()));
+            if other_country || other_region {
+                return Err(UnknownPlace::CloudElsewhere {
+                    provider: cloud.provider.clone(),
+                    region: cloud.region.clone(),
+                    country: subdivision.unwrap_or(&cloud.iso3).to_owned(),
+                });
+            }
+        }
+        let mix: Option<Vec<MixPart>> = words.energy_mix.map(|mix| self.energy_mix(mix)).transpose()?;
+        if let Some(given) = words.intensity {
             GramsPerKwh::new(given).map_err(|_| UnknownPlace::Intensity { given })?;
             return Ok(Place::Given(given));
+        }
+        if let Some(mix) = mix {
+            return Ok(Place::Mix(mix));
+        }
+        if let Some(cloud) = cloud {
+            return Ok(Place::Cloud {
+                provider: cloud.provider.clone(),
+                region: cloud.region.clone(),
+            });
         }
         if let Some(region) = region {
             return Ok(Place::Region(region.code.clone()));
@@ -232,7 +325,7 @@ impl Region {
 }
 
 /// The three nearest of those that are near enough to be a slip of the finger.
-fn best(mut scored: Vec<(f64, String)>) -> Vec<String> {
+pub(super) fn best(mut scored: Vec<(f64, String)>) -> Vec<String> {
     const NEAR: f64 = 0.8;
     scored.retain(|(score, _)| *score >= NEAR);
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));

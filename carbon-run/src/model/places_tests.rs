@@ -6,12 +6,21 @@ fn tables() -> &'static Tables {
     Tables::embedded().unwrap()
 }
 
+fn words<'a>(country: Option<&'a str>, region: Option<&'a str>, intensity: Option<f64>) -> PlaceWords<'a> {
+    PlaceWords {
+        country,
+        region,
+        intensity,
+        ..PlaceWords::default()
+    }
+}
+
 fn country(given: &str) -> Result<Place, UnknownPlace> {
-    tables().resolve_place(Some(given), None, None)
+    tables().resolve_place(&words(Some(given), None, None))
 }
 
 fn region(given: &str) -> Result<Place, UnknownPlace> {
-    tables().resolve_place(None, Some(given), None)
+    tables().resolve_place(&words(None, Some(given), None))
 }
 
 #[test]
@@ -137,7 +146,7 @@ fn a_region_is_found_by_code_and_by_name() {
     ] {
         assert_eq!(region(given), Ok(Place::Region(code.to_owned())), "{given}");
     }
-    let beside = tables().resolve_place(Some("Canada"), Some("qc"), None);
+    let beside = tables().resolve_place(&words(Some("Canada"), Some("qc"), None));
     assert_eq!(beside, Ok(Place::Region("CA-QC".to_owned())));
 }
 
@@ -163,7 +172,7 @@ fn a_region_of_a_country_that_is_not_divided_says_so() {
 #[test]
 fn country_and_region_must_agree() {
     let error = tables()
-        .resolve_place(Some("FRA"), Some("CA-QC"), None)
+        .resolve_place(&words(Some("FRA"), Some("CA-QC"), None))
         .unwrap_err();
     assert_eq!(
         error,
@@ -172,7 +181,7 @@ fn country_and_region_must_agree() {
             region: "CA-QC".to_owned()
         }
     );
-    let agreed = tables().resolve_place(Some("can"), Some("CA-QC"), None);
+    let agreed = tables().resolve_place(&words(Some("can"), Some("CA-QC"), None));
     assert_eq!(agreed, Ok(Place::Region("CA-QC".to_owned())));
 }
 
@@ -180,21 +189,25 @@ fn country_and_region_must_agree() {
 fn intensity_wins_but_the_other_words_are_checked() {
     let tables = tables();
     assert_eq!(
-        tables.resolve_place(Some("FRA"), None, Some(56.0)),
+        tables.resolve_place(&words(Some("FRA"), None, Some(56.0))),
         Ok(Place::Given(56.0))
     );
     assert_eq!(
-        tables.resolve_place(Some("VAT"), None, Some(0.0)),
+        tables.resolve_place(&words(Some("VAT"), None, Some(0.0))),
         Ok(Place::Given(0.0))
     );
-    assert!(tables.resolve_place(Some("Frnace"), None, Some(56.0)).is_err());
+    assert!(
+        tables
+            .resolve_place(&words(Some("Frnace"), None, Some(56.0)))
+            .is_err()
+    );
     for given in [-1.0, f64::NAN, f64::INFINITY] {
-        let error = tables.resolve_place(None, None, Some(given)).unwrap_err();
+        let error = tables.resolve_place(&words(None, None, Some(given))).unwrap_err();
         assert!(matches!(error, UnknownPlace::Intensity { .. }), "{given}");
     }
 }
 
 #[test]
 fn nothing_said_is_the_world() {
-    assert_eq!(tables().resolve_place(None, None, None), Ok(Place::World));
+    assert_eq!(tables().resolve_place(&words(None, None, None)), Ok(Place::World));
 }

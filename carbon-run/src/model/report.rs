@@ -4,11 +4,11 @@ mod calibrated;
 mod intensity;
 
 pub use calibrated::{Calibrated, GpuOutcome};
-pub use intensity::{Intensity, IntensityOverTime};
+pub use intensity::{CloudPlace, Intensity, IntensityOverTime};
 
 use super::recording::{
-    AccountingFacts, Arg, DomainKind, Exit, Gpu, Host, IdlePolicy, Note, Origin, ProcessUse, Ranged,
-    Survivor, Unlisted,
+    AccountingFacts, Arg, DomainKind, Exit, FigureFrom, Gpu, Host, IdlePolicy, Note, Origin, ProcessUse,
+    Ranged, Survivor, Unlisted,
 };
 use super::units::{CpuTime, Grams, Joules, MicroJoules, Share, Watts};
 use serde::Serialize;
@@ -57,6 +57,8 @@ pub struct RunReport {
     pub intensity: Intensity,
     /// Facility energy per IT energy.
     pub pue: f64,
+    /// Who says so; `None` where nobody does and it is 1.
+    pub pue_from: Option<FigureFrom>,
     /// The job's energy, times PUE, times intensity. Absent when the energy is.
     pub emissions: Figure<Grams>,
     /// The machine.

@@ -8,8 +8,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::OnceLock;
 
+const CLOUD_PROVIDERS: &str = include_str!("../../data/cloud/provider.csv");
+const CLOUD_REGIONS: &str = include_str!("../../data/cloud/region.csv");
 const COUNTRIES: &str = include_str!("../../data/grid/country.csv");
 const ALIASES: &str = include_str!("../../data/grid/country_alias.csv");
+const ENERGY_SOURCES: &str = include_str!("../../data/grid/energy_source.csv");
 const REGIONS: &str = include_str!("../../data/grid/region.csv");
 const WORLD: &str = include_str!("../../data/grid/world.csv");
 const VCPU: &str = include_str!("../../data/hardware/vcpu_power.csv");
@@ -24,6 +27,9 @@ pub struct Tables {
     pub(super) aliases: Vec<Alias>,
     pub(super) regions: Vec<Region>,
     pub(super) world: Region,
+    pub(super) energy_sources: Vec<EnergySource>,
+    pub(super) cloud_providers: Vec<CloudProvider>,
+    pub(super) cloud_regions: Vec<CloudRegion>,
     pub(super) vcpus: Vec<VcpuPower>,
     pub(super) series: Vec<Series>,
     sources: Vec<Source>,
@@ -74,6 +80,44 @@ pub(super) struct Region {
     pub(super) flow: String,
 }
 
+/// A row of grid/energy_source.csv: gCO2eq per kWh, lifecycle.
+#[derive(Debug, Deserialize)]
+pub(super) struct EnergySource {
+    pub(super) source: String,
+    pub(super) name: String,
+    pub(super) g_per_kwh: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// A row of cloud/provider.csv.
+#[derive(Debug, Deserialize)]
+pub(super) struct CloudProvider {
+    pub(super) provider: String,
+    pub(super) pue: f64,
+    pub(super) pue_year: u16,
+    pub(super) pue_source: String,
+    pub(super) wue_l_per_kwh: Option<f64>,
+    pub(super) wue_year: Option<u16>,
+    pub(super) wue_source: String,
+}
+
+/// A row of cloud/region.csv.
+#[derive(Debug, Deserialize)]
+pub(super) struct CloudRegion {
+    pub(super) provider: String,
+    pub(super) region: String,
+    pub(super) location: String,
+    pub(super) iso3: String,
+    /// ISO 3166-2, where grid/region.csv has it.
+    pub(super) subdivision: Option<String>,
+    /// Of Electricity Maps.
+    pub(super) zone: Option<String>,
+    pub(super) pue: Option<f64>,
+    pub(super) pue_year: Option<u16>,
+    pub(super) pue_source: String,
+}
+
 /// What a report says of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Source {
@@ -118,6 +162,9 @@ impl Tables {
             aliases: rows("grid/country_alias.csv", ALIASES)?,
             regions: rows("grid/region.csv", REGIONS)?,
             world,
+            energy_sources: rows("grid/energy_source.csv", ENERGY_SOURCES)?,
+            cloud_providers: rows("cloud/provider.csv", CLOUD_PROVIDERS)?,
+            cloud_regions: rows("cloud/region.csv", CLOUD_REGIONS)?,
             vcpus: rows("hardware/vcpu_power.csv", VCPU)?,
             series: rows("hardware/cpu_series.csv", SERIES)?,
             sources: sources.source,

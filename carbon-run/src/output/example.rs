@@ -1,8 +1,8 @@
 //! Reports of the kinds that outputs must get right, for their tests.
 
 use crate::model::recording::{
-    AccountingFacts, Arg, Backend, Declined, DomainKind, Exit, Host, IdlePolicy, Note, Origin, ProcessUse,
-    Ranged, Source, Survivor, Unlisted,
+    AccountingFacts, Arg, Backend, Declined, DomainKind, Exit, FigureFrom, Host, IdlePolicy, Note, Origin,
+    ProcessUse, Ranged, Source, Survivor, Unlisted,
 };
 use crate::model::report::{
     DomainReport, Figure, IdlePower, Intensity, JobEnergy, Ledger, Quality, RunReport, TimeTaken, Uncertainty,
@@ -104,9 +104,12 @@ pub(super) fn measured() -> RunReport {
             method: "location-average".to_owned(),
             licence: Some("CC-BY-4.0".to_owned()),
             assumed: false,
+            cloud: None,
+            mix: Vec::new(),
             over_time: None,
         },
         pue: 1.2,
+        pue_from: Some(FigureFrom::User),
         emissions: Figure::Known {
             ranged: Ranged {
                 low: grams(0.0137),
@@ -204,6 +207,7 @@ pub(super) fn estimated() -> RunReport {
             ..measured.intensity
         },
         pue: 1.0,
+        pue_from: None,
         emissions: Figure::Known {
             ranged: Ranged {
                 low: grams(0.07),
@@ -276,6 +280,8 @@ pub(super) fn absent() -> RunReport {
             method: "user".to_owned(),
             licence: None,
             assumed: false,
+            cloud: None,
+            mix: Vec::new(),
             over_time: None,
         },
         emissions: Figure::Absent("the job's energy is not known".to_owned()),

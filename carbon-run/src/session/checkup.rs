@@ -10,7 +10,9 @@ use crate::launch::sheltered;
 use crate::meter::{self, drm, nvml, powercap};
 use crate::model::assemble::{gpu_idle_before, idle_before};
 use crate::model::checkup::{Check, Checkup, IdleCheck, SCHEMA};
-use crate::model::recording::{AccountingFacts, Backend, CpuGroup, Domain, DomainSource, Head, Host, Place};
+use crate::model::recording::{
+    AccountingFacts, Backend, Choices, CpuGroup, Domain, DomainSource, Head, Host,
+};
 use crate::model::report::IdlePower;
 use crate::model::tables::{TableError, Tables};
 use crate::model::units::Watts;
@@ -72,7 +74,7 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
         meters: meters(settings, &topology.groups),
         idle_power: idle_power(
             settings,
-            electricity.place.clone(),
+            prepare::choices(settings, electricity.place.clone(), &host, tables),
             &host,
             &topology,
             opened.domains(),
@@ -99,7 +101,7 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
 /// By the same policy as a run's, before the run.
 fn idle_power(
     settings: &Settings,
-    place: Place,
+    choices: Choices,
     host: &Host,
     topology: &Topology,
     mut domains: Vec<Domain>,
@@ -128,7 +130,7 @@ fn idle_power(
         groups: topology.groups.clone(),
         gpus: Some(devices),
         power: prepare::known_power(settings, &domains, host),
-        choices: prepare::choices(settings, place, host),
+        choices,
         host: host.clone(),
         domains,
         notes: Vec::new(),

@@ -2,11 +2,11 @@
 
 use crate::model::intensity_file::{IntensityFileError, parse};
 use crate::model::intensity_series::Outside;
-use crate::model::places::UnknownPlace;
+use crate::model::places::{PlaceWords, UnknownPlace};
 use crate::model::recording::{IntensitySeries, Note, Place};
 use crate::model::report::Intensity;
 use crate::model::tables::Tables;
-use crate::settings::Settings;
+use crate::settings::{ReplaySettings, Settings};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -39,8 +39,11 @@ pub enum ElectricityError {
     #[error(transparent)]
     Broken(#[from] IntensityFileError),
     /// One intensity for all of the time, and another for each hour of it.
-    #[error("`--intensity` and `--intensity-file` are both given")]
-    Both,
+    #[error("`--{given}` and `--intensity-file` are both given")]
+    Both {
+        /// The option of the one for all of the time.
+        given: &'static str,
+    },
 }
 
 impl ElectricityError {
@@ -56,7 +59,7 @@ impl ElectricityError {
                 "give the time of the run only, with the columns `time,g_per_kwh`".to_owned()
             }
             Self::Broken(error) => error.hint().to_owned(),
-            Self::Both => "give only one of them".to_owned(),
+            Self::Both { .. } => "give only one of them".to_owned(),
         }
     }
 }
@@ -64,12 +67,8 @@ impl ElectricityError {
 /// The words, as the settings have them.
 #[derive(Debug, Clone, Copy)]
 pub struct Words<'a> {
-    /// `--country`.
-    pub country: Option<&'a str>,
-    /// `--region`.
-    pub region: Option<&'a str>,
-    /// `--intensity`, in gCO2eq per kWh.
-    pub intensity: Option<f64>,
+    /// On where it comes from.
+    pub place: PlaceWords<'a>,
     /// `--intensity-file`.
     pub file: Option<&'a Path>,
 }
@@ -89,9 +88,17 @@ impl Electricity {
     /// In a line, for people, with the intensity of a moment: wall clock, nanoseconds since 1970-01-01T00:00:00Z.
     pub(super) fn said_at(&self, unix_ns: i64) -> String {
         let Intensity {
-            value, name, source, ..
+            value,
+            name,
+            source,
+            cloud,
+            ..
         } = &self.intensity;
-        let average = format!("{:.0} gCO2eq/kWh, {name} ({source})", value.value.get());
+        let cloud = cloud
+            .as_ref()
+            .map(|cloud| format!(", {} {} in {}", cloud.provider, cloud.region, cloud.location))
+            .unwrap_or_default();
+        let average = format!("{:.0} gCO2eq/kWh, {name}{cloud} ({source})", value.value.get());
         let Some(series) = &self.series else {
             return average;
         };
@@ -108,9 +115,30 @@ impl<'a> Words<'a> {
     /// Those of a run.
     pub(super) fn of(settings: &'a Settings) -> Self {
         Self {
-            country: settings.country.as_deref(),
-            region: settings.region.as_deref(),
-            intensity: settings.intensity,
+            place: PlaceWords {
+                country: settings.country.as_deref(),
+                region: settings.region.as_deref(),
+                cloud_provider: settings.cloud_provider.as_deref(),
+                cloud_region: settings.cloud_region.as_deref(),
+                energy_mix: settings.energy_mix.as_deref(),
+                intensity: settings.intensity,
+            },
+            file: settings.intensity_file.as_deref(),
+        }
+    }
+
+    /// Those of a replay.
+    #[must_use]
+    pub fn of_replay(settings: &'a ReplaySettings) -> Self {
+        Self {
+            place: PlaceWords {
+                country: settings.country.as_deref(),
+                region: settings.region.as_deref(),
+                cloud_provider: settings.cloud_provider.as_deref(),
+                cloud_region: settings.cloud_region.as_deref(),
+                energy_mix: settings.energy_mix.as_deref(),
+                intensity: settings.intensity,
+            },
             file: settings.intensity_file.as_deref(),
         }
     }
@@ -120,7 +148,7 @@ impl Words<'_> {
     /// Whether anything is said at all.
     #[must_use]
     pub fn any(&self) -> bool {
-        self.country.is_some() || self.region.is_some() || self.intensity.is_some() || self.file.is_some()
+        self.place.any() || self.file.is_some()
     }
 
     /// What the words mean. Those that do not win are checked all the same; the file is read to its end.
@@ -128,10 +156,17 @@ impl Words<'_> {
     /// # Errors
     /// When a word means nothing, two of them disagree, or the file is no time series.
     pub fn electricity(&self, tables: &Tables) -> Result<Electricity, ElectricityError> {
-        if self.intensity.is_some() && self.file.is_some() {
-            return Err(ElectricityError::Both);
+        if self.file.is_some() {
+            // A figure for all of the time, and another for each hour of it.
+            let fixed = [
+                (self.place.intensity.is_some(), "intensity"),
+                (self.place.energy_mix.is_some(), "energy-mix"),
+            ];
+            if let Some((_, given)) = fixed.into_iter().find(|(given, _)| *given) {
+                return Err(ElectricityError::Both { given });
+            }
         }
-        let place = tables.resolve_place(self.country, self.region, self.intensity)?;
+        let place = tables.resolve_place(&self.place)?;
         Ok(Electricity {
             intensity: tables.intensity(&place)?,
             series: self.file.map(read).transpose()?,

@@ -13,7 +13,7 @@ use crate::meter;
 use crate::model::estimate::StatedModels;
 use crate::model::recording::{
     Choices, CpuGroup, Domain, DomainKind, DomainSource, Head, Host, IdlePolicy, KnownPower, Note, Origin,
-    SCHEMA,
+    Place, SCHEMA,
 };
 use crate::model::report::Intensity;
 use crate::model::slurm::tasks_on_node;
@@ -200,7 +200,7 @@ pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, N
         gpus: Some(gpus),
         choices: Choices {
             intensity_series: series.map(|series| series.since(started_at_unix_ns)),
-            ..choices(settings, place, &host)
+            ..choices(settings, place, &host, tables)
         },
         host,
         notes,
@@ -284,8 +284,9 @@ pub fn modelled(
     domains
 }
 
-pub(super) fn choices(settings: &Settings, place: crate::model::recording::Place, host: &Host) -> Choices {
+pub(super) fn choices(settings: &Settings, place: Place, host: &Host, tables: &Tables) -> Choices {
     let allocation = allocation(host);
+    let (pue, pue_from) = tables.overhead(settings.pue, &place);
     let by_situation = if allocation.is_some() {
         IdlePolicy::Allocated
     } else {
@@ -295,7 +296,8 @@ pub(super) fn choices(settings: &Settings, place: crate::model::recording::Place
         idle_policy: settings.idle_policy.unwrap_or(by_situation),
         idle_power: settings.idle_power.clone(),
         smt_weight_permille: settings.smt_weight_permille,
-        pue: settings.pue,
+        pue,
+        pue_from,
         place,
         intensity_series: None,
         allocated: allocation.map(|allocation| allocation.share),

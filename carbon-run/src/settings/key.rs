@@ -8,6 +8,12 @@ pub enum Key {
     Country,
     /// `--region`
     Region,
+    /// `--cloud-provider`
+    CloudProvider,
+    /// `--cloud-region`
+    CloudRegion,
+    /// `--energy-mix`
+    EnergyMix,
     /// `--intensity`
     Intensity,
     /// `--intensity-file`
@@ -70,9 +76,12 @@ pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
 
 impl Key {
     /// Every setting, in the order of the help.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::Country,
         Self::Region,
+        Self::CloudProvider,
+        Self::CloudRegion,
+        Self::EnergyMix,
         Self::Intensity,
         Self::IntensityFile,
         Self::Pue,
@@ -103,7 +112,15 @@ impl Key {
 
     /// The settings that together say where the electricity comes from. A layer that says any of them replaces what the
     /// layers below said of all of them: `--country FRA` must not meet the region of a config file.
-    pub const PLACE: [Self; 4] = [Self::Country, Self::Region, Self::Intensity, Self::IntensityFile];
+    pub const PLACE: [Self; 7] = [
+        Self::Country,
+        Self::Region,
+        Self::CloudProvider,
+        Self::CloudRegion,
+        Self::EnergyMix,
+        Self::Intensity,
+        Self::IntensityFile,
+    ];
 
     /// The settings that name what is written to.
     pub const WRITTEN: [Self; 4] = [Self::OutputDir, Self::Json, Self::Record, Self::StateDir];
@@ -114,6 +131,9 @@ impl Key {
         match self {
             Self::Country => "country",
             Self::Region => "region",
+            Self::CloudProvider => "cloud-provider",
+            Self::CloudRegion => "cloud-region",
+            Self::EnergyMix => "energy-mix",
             Self::Intensity => "intensity",
             Self::IntensityFile => "intensity-file",
             Self::Pue => "pue",
@@ -178,6 +198,9 @@ impl Key {
         match self {
             Self::Country => "the name or code of a country",
             Self::Region => "the ISO 3166-2 code of a region",
+            Self::CloudProvider => "the name of a cloud provider",
+            Self::CloudRegion => "the name of a cloud region",
+            Self::EnergyMix => "a list of sources of energy with how much of each",
             Self::Intensity => "a number of gCO2eq per kWh of at least 0",
             Self::Pue => "a number of at least 1",
             Self::IdlePolicy => "one of `none`, `capacity`, `allocated`, `busy`, `all`",
@@ -203,6 +226,9 @@ impl Key {
         match self {
             Self::Country => "for example `FR`, `FRA` or `France`",
             Self::Region => "for example `CA-QC` or `US-CA`",
+            Self::CloudProvider => "`aws`, `azure` or `gcp`",
+            Self::CloudRegion => "as the provider writes it, for example `eu-west-3`",
+            Self::EnergyMix => "for example `nuclear=65,hydro=12,wind=10,gas=13`; only the proportions count",
             Self::Intensity => "for example `56.4`",
             Self::IntensityFile => "for example `grid.csv`, with the columns `time,g_per_kwh`",
             Self::Pue => {

@@ -46,12 +46,18 @@ pub struct Settings {
     pub country: Option<String>,
     /// `--region`, as it was written.
     pub region: Option<String>,
+    /// `--cloud-provider`, as it was written.
+    pub cloud_provider: Option<String>,
+    /// `--cloud-region`, as it was written.
+    pub cloud_region: Option<String>,
+    /// `--energy-mix`: sources of energy and how much of each, at least 0 and not all of them nothing.
+    pub energy_mix: Option<Vec<(String, f64)>>,
     /// `--intensity`: gCO2eq per kWh, finite and at least 0.
     pub intensity: Option<f64>,
     /// `--intensity-file`: the carbon intensity as time goes by.
     pub intensity_file: Option<PathBuf>,
-    /// Facility energy per IT energy, finite and at least 1.
-    pub pue: f64,
+    /// `--pue`: facility energy per IT energy, finite and at least 1; `None`: what is published of the place, else 1.
+    pub pue: Option<f64>,
     /// `--project`.
     pub project: Option<String>,
     /// Where `emissions.csv` lies.
@@ -173,9 +179,12 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         command,
         country: chosen.read(Key::Country, |value| value.text())?,
         region: chosen.read(Key::Region, |value| value.text())?,
+        cloud_provider: chosen.read(Key::CloudProvider, |value| value.text())?,
+        cloud_region: chosen.read(Key::CloudRegion, |value| value.text())?,
+        energy_mix: chosen.read(Key::EnergyMix, |value| value.energy_mix())?,
         intensity: chosen.read(Key::Intensity, |value| value.number(0.0))?,
         intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
-        pue: chosen.read(Key::Pue, |value| value.number(1.0))?.unwrap_or(1.0),
+        pue: chosen.read(Key::Pue, |value| value.number(1.0))?,
         project: chosen.read(Key::Project, |value| value.text())?,
         output_dir: chosen
             .read(Key::OutputDir, |value| value.path())?
@@ -250,12 +259,21 @@ impl Settings {
         match key {
             Key::Country => self.country.clone(),
             Key::Region => self.region.clone(),
+            Key::CloudProvider => self.cloud_provider.clone(),
+            Key::CloudRegion => self.cloud_region.clone(),
+            Key::EnergyMix => self.energy_mix.as_ref().map(|mix| {
+                let parts: Vec<_> = mix
+                    .iter()
+                    .map(|(source, amount)| format!("{source}={amount}"))
+                    .collect();
+                parts.join(",")
+            }),
             Key::Intensity => self.intensity.map(|intensity| intensity.to_string()),
             Key::IntensityFile => self
                 .intensity_file
                 .as_ref()
                 .map(|path| path.display().to_string()),
-            Key::Pue => Some(self.pue.to_string()),
+            Key::Pue => self.pue.map(|pue| pue.to_string()),
             Key::IdlePolicy => self.idle_policy.map(|policy| policy.name().to_owned()),
             Key::IdlePower => listed(&self.idle_power),
             Key::GpuIdlePower => listed(&self.gpu_idle_power),

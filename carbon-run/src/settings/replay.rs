@@ -11,10 +11,16 @@ use std::path::PathBuf;
 pub struct ReplaySettings {
     /// The recording to read.
     pub recording: PathBuf,
-    /// `--country`. Any of the place's four replaces all of the recorded place.
+    /// `--country`. Any word on the place replaces all of the recorded place.
     pub country: Option<String>,
     /// `--region`.
     pub region: Option<String>,
+    /// `--cloud-provider`.
+    pub cloud_provider: Option<String>,
+    /// `--cloud-region`.
+    pub cloud_region: Option<String>,
+    /// `--energy-mix`: sources of energy and how much of each.
+    pub energy_mix: Option<Vec<(String, f64)>>,
     /// `--intensity`: gCO2eq per kWh, finite and at least 0.
     pub intensity: Option<f64>,
     /// `--intensity-file`: the carbon intensity as time goes by.
@@ -55,6 +61,9 @@ pub fn resolve_replay(recording: PathBuf, flags: &Layer) -> Result<ReplaySetting
         recording,
         country: chosen.read(Key::Country, |value| value.text())?,
         region: chosen.read(Key::Region, |value| value.text())?,
+        cloud_provider: chosen.read(Key::CloudProvider, |value| value.text())?,
+        cloud_region: chosen.read(Key::CloudRegion, |value| value.text())?,
+        energy_mix: chosen.read(Key::EnergyMix, |value| value.energy_mix())?,
         intensity: chosen.read(Key::Intensity, |value| value.number(0.0))?,
         intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
         pue: chosen.read(Key::Pue, |value| value.number(1.0))?,

@@ -3,9 +3,18 @@ use std::fs;
 use std::path::Path;
 
 /// For each setting two values and how each is written back. The layers of the table take turns with them.
-const VALUES: [(Key, [(&str, &str); 2]); 28] = [
+const VALUES: [(Key, [(&str, &str); 2]); 31] = [
     (Key::Country, [("FR", "FR"), ("Germany", "Germany")]),
     (Key::Region, [("CA-QC", "CA-QC"), ("US-CA", "US-CA")]),
+    (Key::CloudProvider, [("aws", "aws"), ("gcp", "gcp")]),
+    (
+        Key::CloudRegion,
+        [("eu-west-3", "eu-west-3"), ("us-east-1", "us-east-1")],
+    ),
+    (
+        Key::EnergyMix,
+        [("coal=30,wind=70%", "coal=30,wind=70"), ("gas=1", "gas=1")],
+    ),
     (Key::Intensity, [("56.4", "56.4"), ("0", "0")]),
     (
         Key::IntensityFile,
@@ -133,7 +142,7 @@ fn what_nobody_says_is_the_default_and_says_so() {
     assert_eq!(settings.command, ["true"]);
     assert_eq!(
         (settings.pue, settings.smt_weight_permille, settings.csv),
-        (1.0, 575, true)
+        (None, 575, true)
     );
     assert_eq!(
         (settings.output_dir.as_path(), settings.sysroot.as_path()),

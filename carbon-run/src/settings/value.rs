@@ -131,6 +131,22 @@ impl Reading<'_> {
         })
     }
 
+    /// `coal=30,wind=70`: names with amounts of at least 0, not all of them 0. A `%` behind an amount changes nothing.
+    pub(super) fn energy_mix(&self) -> Result<Vec<(String, f64)>, BadValue> {
+        let part = |part: &str| {
+            let (source, amount) = part.split_once('=')?;
+            let amount = amount.trim().trim_end_matches('%').trim_end();
+            let amount = f64::from_str(amount).ok()?;
+            let source = source.trim().to_owned();
+            (amount.is_finite() && amount >= 0.0 && !source.is_empty()).then_some((source, amount))
+        };
+        self.parsed(|text| {
+            let parts: Vec<_> = text.split(',').map(part).collect::<Option<_>>()?;
+            let whole: f64 = parts.iter().map(|(_, amount)| amount).sum();
+            (whole > 0.0 && whole.is_finite()).then_some(parts)
+        })
+    }
+
     pub(super) fn watts_per_gib(&self) -> Result<Watts, BadValue> {
         self.parsed(|text| Watts::new(f64::from_str(text).ok()?).ok())
     }
@@ -289,6 +305,36 @@ mod tests {
         assert_eq!(given, [Watts::new(38.5).unwrap(), Watts::new(40.0).unwrap()]);
         for text in ["", "38,", "-1", "38;40", "inf"] {
             assert_eq!(watts(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_energy_mix_is_a_list_of_amounts() {
+        let mix = |text| {
+            Reading {
+                key: Key::EnergyMix,
+                said: &said(text),
+            }
+            .energy_mix()
+            .ok()
+        };
+        assert_eq!(
+            mix("coal=30%, wind = 70 %"),
+            Some(vec![("coal".to_owned(), 30.0), ("wind".to_owned(), 70.0)])
+        );
+        assert_eq!(mix("hydro=0.5"), Some(vec![("hydro".to_owned(), 0.5)]));
+        for text in [
+            "",
+            "coal",
+            "coal=",
+            "=3",
+            "coal=-1",
+            "coal=inf",
+            "coal=0,gas=0",
+            "coal=1,",
+            "coal=1;gas=2",
+        ] {
+            assert_eq!(mix(text), None, "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ use crate::cli::Replay;
 use crate::model::assemble::assemble;
 use crate::model::estimate::StatedModels;
 use crate::model::journal;
-use crate::model::recording::{Choices, DomainSource, Head, Recording};
+use crate::model::recording::{Choices, DomainSource, FigureFrom, Head, Recording};
 use crate::model::tables::Tables;
 use crate::session::cpu_table;
 use crate::session::electricity::Words;
@@ -95,23 +95,26 @@ fn choose(recording: &mut Recording, settings: &ReplaySettings, tables: &Tables)
         idle_power,
         smt_weight_permille,
         pue,
+        pue_from,
         place,
         intensity_series,
         ..
     } = &mut recording.head.choices;
-    let words = Words {
-        country: settings.country.as_deref(),
-        region: settings.region.as_deref(),
-        intensity: settings.intensity,
-        file: settings.intensity_file.as_deref(),
-    };
+    let words = Words::of_replay(settings);
     if words.any() {
         let meant = words
             .electricity(tables)
             .map_err(|error| Failure::own(&error, Some(error.hint())))?;
         (*place, *intensity_series) = (meant.place, meant.series);
+        // Another facility; what the person said of the old one holds. Older recordings do not tell who said it.
+        let published = matches!(pue_from, Some(FigureFrom::Published { .. }));
+        if published || (pue_from.is_none() && *pue <= 1.0) {
+            (*pue, *pue_from) = tables.overhead(None, place);
+        }
     }
-    *pue = settings.pue.unwrap_or(*pue);
+    if let Some(said) = settings.pue {
+        (*pue, *pue_from) = (said, Some(FigureFrom::User));
+    }
     *idle_policy = settings.idle_policy.unwrap_or(*idle_policy);
     *smt_weight_permille = settings.smt_weight_permille.unwrap_or(*smt_weight_permille);
     if let Some(stated) = &settings.idle_power {

@@ -78,6 +78,7 @@ fn choices() -> Choices {
         idle_power: Vec::new(),
         smt_weight_permille: 575,
         pue: 1.0,
+        pue_from: None,
         place: crate::model::recording::Place::World,
         intensity_series: None,
         allocated: None,

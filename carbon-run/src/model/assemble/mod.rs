@@ -175,6 +175,7 @@ impl Assembler {
             gpus,
             intensity,
             pue: choices.pue,
+            pue_from: choices.pue_from,
             emissions,
             host,
             quality,

@@ -41,7 +41,7 @@ struct Series {
 impl Supply {
     /// Of a run with that head. `average` is what was looked up for its place.
     pub(super) fn open(head: &mut Head, average: Intensity) -> Self {
-        let given = matches!(head.choices.place, Place::Given(_));
+        let given = matches!(head.choices.place, Place::Given(_) | Place::Mix(_));
         let series = head.choices.intensity_series.take().filter(|_| !given);
         let outside = if average.assumed {
             Outside::Nearest
@@ -181,6 +181,8 @@ impl Series {
             method: "time-series".to_owned(),
             licence: None,
             assumed: false,
+            cloud: average.cloud,
+            mix: Vec::new(),
             over_time: Some(IntensityOverTime {
                 lowest,
                 highest,

@@ -45,6 +45,7 @@ fn head() -> Head {
             idle_power: Vec::new(),
             smt_weight_permille: 575,
             pue: 1.0,
+            pue_from: None,
             place: Place::World,
             intensity_series: None,
             allocated: None,

@@ -15,6 +15,9 @@ pub struct Choices {
     pub smt_weight_permille: u32,
     /// Facility energy per IT energy; at least 1 (ISO/IEC 30134-2).
     pub pue: f64,
+    /// Who says so; `None` where nobody does and it is 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pue_from: Option<FigureFrom>,
     /// Where the electricity comes from.
     pub place: Place,
     /// `--intensity-file`: the carbon intensity as time goes by, from the start of the run on. [`Self::place`] is then what
@@ -37,6 +40,8 @@ pub struct Choices {
 pub enum Place {
     /// `--intensity`: gCO2eq per kWh.
     Given(f64),
+    /// `--energy-mix`: what the electricity is made of.
+    Mix(Vec<MixPart>),
     /// `--cloud-provider`, `--cloud-region`.
     Cloud {
         /// Lower case: `aws`, `azure`, `gcp`.
@@ -50,6 +55,50 @@ pub enum Place {
     Country(String),
     /// Nothing was said: the world average, named as such.
     World,
+}
+
+/// One source of energy in a mix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MixPart {
+    /// As grid/energy_source.csv names it: `coal`, `wind-offshore`.
+    pub source: String,
+    /// Its part of the whole, 0 to 1.
+    pub share: f64,
+}
+
+/// Who says a figure of the facility.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FigureFrom {
+    /// The person.
+    User,
+    /// The operator.
+    Published {
+        /// Publisher and title.
+        source: String,
+        /// The year that it describes.
+        year: u16,
+    },
+}
+
+impl FigureFrom {
+    /// `user`, or the publisher.
+    #[must_use]
+    pub fn who(&self) -> &str {
+        match self {
+            Self::User => "user",
+            Self::Published { source, .. } => source,
+        }
+    }
+
+    /// The year that it describes.
+    #[must_use]
+    pub const fn year(&self) -> Option<u16> {
+        match self {
+            Self::User => None,
+            Self::Published { year, .. } => Some(*year),
+        }
+    }
 }
 
 /// Who pays for the baseline power of a domain (METHOD.md).

@@ -13,7 +13,7 @@ mod observation;
 mod power;
 mod tail;
 
-pub use choices::{Choices, IdlePolicy, Place};
+pub use choices::{Choices, FigureFrom, IdlePolicy, MixPart, Place};
 pub use domain::{
     CpuPowerModel, Domain, DomainKind, DomainSource, Origin, RamPowerModel, Ranged, Source, TickSize,
 };

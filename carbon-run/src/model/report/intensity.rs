@@ -1,6 +1,6 @@
 //! Carbon intensity as every output sees it.
 
-use crate::model::recording::Ranged;
+use crate::model::recording::{MixPart, Ranged};
 use crate::model::units::{GramsPerKwh, Share};
 use serde::Serialize;
 
@@ -21,12 +21,16 @@ pub struct Intensity {
     pub boundary: String,
     /// `production` or `consumption`; `unstated` for `--intensity` and for a time series.
     pub flow: String,
-    /// `location-average`, `time-series`, or `user`.
+    /// `location-average`, `energy-mix`, `time-series`, or `user`.
     pub method: String,
     /// Licence of the figure (SPDX), where it has one.
     pub licence: Option<String>,
     /// Whether nobody said where, so that the world average stands in.
     pub assumed: bool,
+    /// The cloud region, where the place is one: [`Self::place`] is then the grid that it is on.
+    pub cloud: Option<CloudPlace>,
+    /// What the electricity is made of, where the person says that.
+    pub mix: Vec<MixPart>,
     /// Of a time series, of which [`Self::value`] is the mean by the job's energy.
     pub over_time: Option<IntensityOverTime>,
 }
@@ -40,4 +44,15 @@ pub struct IntensityOverTime {
     pub highest: GramsPerKwh,
     /// Part of the run's time that the series covers.
     pub covered: Share,
+}
+
+/// A region of a cloud.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CloudPlace {
+    /// `aws`, `azure`, `gcp`.
+    pub provider: String,
+    /// As the provider writes it: `eu-west-3`.
+    pub region: String,
+    /// Where that is: `Paris`.
+    pub location: String,
 }

@@ -4,7 +4,7 @@ use super::domain::Domain;
 use super::energy::{EmissionsRange, EnergyOrigins, EnergyRange, EnergyRanges, JobEnergy};
 use super::gpu::Gpu;
 use super::trust::{Accounting, Quality};
-use crate::model::recording::{Arg, Exit};
+use crate::model::recording::{Arg, Exit, FigureFrom};
 use crate::model::report::RunReport;
 use crate::output::wall_clock;
 use serde::Serialize;
@@ -66,6 +66,11 @@ pub(super) struct Run<'a> {
     pue: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pue_reason: Option<&'static str>,
+    /// Absent where nobody says so and it is 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pue_source: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pue_year: Option<u16>,
     emissions_g: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     emissions_g_reason: Option<&'a str>,
@@ -104,9 +109,22 @@ struct Intensity<'a> {
     licence_reason: Option<&'static str>,
     /// Whether nobody said where, so that the world average stands in.
     assumed: bool,
+    /// Of a cloud region alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud: Option<Cloud<'a>>,
+    /// Of an energy mix alone: the parts of its sources.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    mix: BTreeMap<&'a str, f64>,
     /// Of a time series alone: what it was while the run went on.
     #[serde(skip_serializing_if = "Option::is_none")]
     over_time: Option<OverTime>,
+}
+
+#[derive(Serialize)]
+struct Cloud<'a> {
+    provider: &'a str,
+    region: &'a str,
+    location: &'a str,
 }
 
 #[derive(Serialize)]
@@ -222,6 +240,8 @@ impl<'a> From<&'a RunReport> for Run<'a> {
             gpus: Gpu::all(report),
             intensity: Intensity::from(&report.intensity),
             pue,
+            pue_source: report.pue_from.as_ref().map(FigureFrom::who),
+            pue_year: report.pue_from.as_ref().and_then(FigureFrom::year),
             pue_reason: pue.is_none().then_some("not a number"),
             emissions_g: report.emissions.value().map(|mass| mass.get()),
             emissions_g_reason: report.emissions.reason(),
@@ -291,6 +311,16 @@ impl<'a> From<&'a crate::model::report::Intensity> for Intensity<'a> {
             licence: intensity.licence.as_deref(),
             licence_reason: intensity.licence.is_none().then_some("the source states none"),
             assumed: intensity.assumed,
+            cloud: intensity.cloud.as_ref().map(|cloud| Cloud {
+                provider: &cloud.provider,
+                region: &cloud.region,
+                location: &cloud.location,
+            }),
+            mix: intensity
+                .mix
+                .iter()
+                .map(|part| (part.source.as_str(), part.share))
+                .collect(),
             over_time: intensity.over_time.map(|over_time| OverTime {
                 lowest_g_per_kwh: over_time.lowest.get(),
                 highest_g_per_kwh: over_time.highest.get(),

@@ -260,7 +260,7 @@ fn emissions_row(report: &RunReport) -> Row {
     }
 }
 
-/// `France 2025, 42.3 g/kWh, lifecycle`, and the facility's overhead where there is one; of a time series
+/// `France 2025, 42.3 g/kWh, lifecycle`, with the cloud region where there is one (`France (aws eu-west-3) 2025`), and the facility's overhead where there is one; of a time series
 /// `France by grid.csv, 48.2 g/kWh (31 to 77), lifecycle`.
 fn electricity(intensity: &Intensity, pue: f64) -> String {
     let year = intensity.year.map(|year| format!(" {year}")).unwrap_or_default();
@@ -284,10 +284,15 @@ fn electricity(intensity: &Intensity, pue: f64) -> String {
             String::new()
         }
     });
+    let cloud = intensity
+        .cloud
+        .as_ref()
+        .map(|cloud| format!(" ({} {})", cloud.provider, cloud.region))
+        .unwrap_or_default();
     let whose = match spread {
         Some(_) if intensity.place == "user" => source.clone(),
-        Some(_) => format!("{name} by {source}"),
-        None => format!("{name}{year}"),
+        Some(_) => format!("{name}{cloud} by {source}"),
+        None => format!("{name}{cloud}{year}"),
     };
     let spread = spread.unwrap_or_default();
     harmless(&format!("{whose}, {value} g/kWh{spread}, {boundary}{pue}"))

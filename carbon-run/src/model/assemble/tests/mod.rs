@@ -208,6 +208,7 @@ fn head(groups: Vec<CpuGroup>, domains: Vec<Domain>) -> Head {
             idle_power: Vec::new(),
             smt_weight_permille: 575,
             pue: 1.0,
+            pue_from: None,
             place: Place::World,
             intensity_series: None,
             allocated: None,
@@ -267,6 +268,8 @@ fn intensity() -> Intensity {
         method: "location-average".to_owned(),
         licence: None,
         assumed: false,
+        cloud: None,
+        mix: Vec::new(),
         over_time: None,
     }
 }
