@@ -57,6 +57,9 @@ struct CommandLine {
     command: Vec<OsString>,
     #[command(flatten)]
     flags: RunFlags,
+    /// Print which tables of factors are built in, and their sources
+    #[arg(long, help_heading = None::<&str>)]
+    data_version: bool,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -71,6 +74,8 @@ pub enum Invocation {
         /// The flags before it.
         flags: Box<RunFlags>,
     },
+    /// Say which tables are built in.
+    DataVersion,
     /// Anything else.
     Verb(Verb),
 }
@@ -100,6 +105,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let line = CommandLine::from_arg_matches(&matches).map_err(|error| stop(&error))?;
     match line.verb {
         Some(verb) => Ok(Invocation::Verb(verb)),
+        None if line.data_version => Ok(Invocation::DataVersion),
         None if line.command.is_empty() => Err(Stop::Wrong(UsageError::no_command())),
         None => Ok(Invocation::Run {
             command: line.command,

@@ -19,6 +19,8 @@ use std::time::Duration;
 pub struct RunReport {
     /// The version of carbon-run that recorded the run.
     pub carbon_run_version: String,
+    /// Which tables of factors this report was made with.
+    pub data_version: String,
     /// A random UUID (version 4).
     pub run_id: String,
     /// The run inside which this one was started: that one's figures have this one's in them.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::OnceLock;
 
+const VERSION: &str = include_str!("../../data/VERSION");
 const CLOUD_PROVIDERS: &str = include_str!("../../data/cloud/provider.csv");
 const CLOUD_REGIONS: &str = include_str!("../../data/cloud/region.csv");
 const COUNTRIES: &str = include_str!("../../data/grid/country.csv");
@@ -127,6 +128,8 @@ pub struct Source {
     pub publisher: String,
     /// Title and edition: `Yearly Electricity Data (2026 release)`.
     pub title: String,
+    /// What its newest figures describe, or of the edition where it says no more.
+    pub year: u16,
     /// SPDX, where there is one.
     pub licence: Option<String>,
     /// The line that has to travel with the figure.
@@ -169,6 +172,12 @@ impl Tables {
             series: rows("hardware/cpu_series.csv", SERIES)?,
             sources: sources.source,
         })
+    }
+
+    /// Which tables these are: the day on which they last changed, and a digest of them, as `2026-11-27+3f2a9c41d07b`.
+    #[must_use]
+    pub fn version() -> &'static str {
+        VERSION.trim_end()
     }
 
     /// Publisher, edition and licence of a row's source.

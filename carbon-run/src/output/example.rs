@@ -16,6 +16,7 @@ pub(super) fn measured() -> RunReport {
     let ram_model = Origin::Estimated("ram-model".to_owned());
     RunReport {
         carbon_run_version: "0.1.0".to_owned(),
+        data_version: "2026-11-27+0123456789ab".to_owned(),
         run_id: "0b0e4f1c-8f0e-4a55-9a2e-6a5a3f6c1d11".to_owned(),
         inside: None,
         project: Some("digits".to_owned()),

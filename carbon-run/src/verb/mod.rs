@@ -13,6 +13,7 @@ pub mod status;
 
 use crate::cli::{self, Invocation, Stop, Verb};
 use crate::model::recording::{Exit, Note};
+use crate::model::tables::Tables;
 use crate::sink::{Screen, write_file};
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -57,6 +58,7 @@ pub fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
     let done = match cli::parse(arguments) {
         Ok(Invocation::Run { command, flags }) => run::run(command, flags.layer()),
         Ok(Invocation::Verb(verb)) => verb_of(&verb),
+        Ok(Invocation::DataVersion) => data_version(),
         Err(Stop::Asked(text))
             if std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() =>
         {
@@ -89,6 +91,21 @@ fn verb_of(verb: &Verb) -> Result<Outcome, Failure> {
         Verb::Completions { shell } => print(&completions::completions(*shell)),
         Verb::Man => print(&man::man().map_err(|error| Failure::own(error, None))?),
     }
+}
+
+/// `--data-version`: the tables that are built in, and whom they are from.
+fn data_version() -> Result<Outcome, Failure> {
+    let tables = Tables::embedded().map_err(|error| Failure::own(&error, None))?;
+    let mut text = format!("data {}\n", Tables::version());
+    for source in tables.sources() {
+        let licence = source.licence.as_deref().unwrap_or("facts");
+        let line = format!(
+            "{:22}{}  {licence:18}{}, {}",
+            source.id, source.year, source.publisher, source.title
+        );
+        text.push_str(&format!("  {line}\n"));
+    }
+    print(text.as_bytes())
 }
 
 /// To stdout: only what was asked for, where there is no job. A reader that has seen enough is no failure.

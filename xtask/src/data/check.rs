@@ -1,19 +1,12 @@
 //! `cargo xtask data check`: what must be true of every table. Offline; returns problems, never repairs.
 
-use super::{check_cloud, check_hardware, sources, sources::Sources, sources_md, table};
+use super::{check_cloud, check_grid, check_hardware, sources, sources::Sources, sources_md, table, version};
 use anyhow::{Context, Result};
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Uzbekistan (1000) and Turkmenistan (1306) are real: methane leaks count in a lifecycle figure.
-const HIGHEST_G_PER_KWH: f64 = 1500.0;
 /// Everything embedded stays small.
 const LARGEST_BYTES: usize = 300_000;
-/// The oldest figure that is better than none.
-const OLDEST_YEAR: u16 = 2021;
-/// Fewer countries with a figure than this is a parse error, not an edition.
-const FEWEST_COUNTRIES: usize = 200;
 
 /// Something wrong with a table, as `grid/country.csv: FRA: ...`.
 pub(crate) type Problem = String;
@@ -56,38 +49,6 @@ const TABLES: [(&str, &str); 13] = [
     ("hardware/cpu_series.csv", "pattern,kind,name,source"),
 ];
 
-#[derive(Deserialize)]
-struct Country {
-    iso3: String,
-    iso2: String,
-    name: String,
-    g_per_kwh: Option<f64>,
-    year: Option<u16>,
-    source: String,
-    boundary: String,
-    flow: String,
-    gas: String,
-    rounding_g: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Alias {
-    alias: String,
-    iso3: String,
-}
-
-#[derive(Deserialize)]
-struct Region {
-    code: String,
-    name: String,
-    g_per_kwh: f64,
-    year: u16,
-    source: String,
-    boundary: String,
-    flow: String,
-    gas: String,
-}
-
 /// The year on this machine's clock, UTC, near enough (a year of 365.2425 days).
 pub(crate) fn this_year() -> Result<u16> {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
@@ -104,19 +65,20 @@ pub(crate) fn all(data: &Path, this_year: u16) -> Result<Vec<Problem>> {
         used: BTreeSet::new(),
         problems: Vec::new(),
     };
-    let mut texts = BTreeMap::new();
+    let texts = texts(data)?;
     for (name, header) in TABLES {
-        let path = data.join(name);
-        let text =
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        checker.form(name, header, &text);
-        texts.insert(name, text);
+        checker.form(
+            name,
+            header,
+            texts.get(name).map(String::as_str).unwrap_or_default(),
+        );
     }
     let text = |name: &str| texts.get(name).map(String::as_str).unwrap_or_default();
-    let codes = checker.countries(text("grid/country.csv"));
-    checker.aliases(text("grid/country_alias.csv"), &codes);
-    let regions = checker.regions("grid/region.csv", text("grid/region.csv"), Some(&codes));
-    checker.regions("grid/world.csv", text("grid/world.csv"), None);
+    let codes = check_grid::countries(&mut checker, text("grid/country.csv"));
+    check_grid::aliases(&mut checker, text("grid/country_alias.csv"), &codes);
+    let (name, whole) = ("grid/region.csv", Some(&codes));
+    let regions = check_grid::regions(&mut checker, name, text(name), whole);
+    check_grid::regions(&mut checker, "grid/world.csv", text("grid/world.csv"), None);
     let (places, providers) = (text("cloud/region.csv"), text("cloud/provider.csv"));
     check_cloud::cloud(&mut checker, places, providers, &codes, &regions);
     check_cloud::energy_sources(&mut checker, text("grid/energy_source.csv"));
@@ -127,7 +89,29 @@ pub(crate) fn all(data: &Path, this_year: u16) -> Result<Vec<Problem>> {
     let names = check_hardware::vcpu(&mut checker, text("hardware/vcpu_power.csv"));
     check_hardware::series(&mut checker, text("hardware/cpu_series.csv"), &names);
     checker.sources(data);
+    checker.version(
+        data,
+        &version::digest(texts.iter().map(|(name, text)| (*name, text.as_str()))),
+    );
     Ok(checker.problems)
+}
+
+/// Of the tables as they are.
+pub(crate) fn digest(data: &Path) -> Result<String> {
+    let texts = texts(data)?;
+    Ok(version::digest(
+        texts.iter().map(|(name, text)| (*name, text.as_str())),
+    ))
+}
+
+fn texts(data: &Path) -> Result<BTreeMap<&'static str, String>> {
+    let read = |name: &'static str| {
+        let path = data.join(name);
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        Ok((name, text))
+    };
+    TABLES.iter().map(|(name, _)| read(name)).collect()
 }
 
 /// Collects problems.
@@ -210,147 +194,6 @@ impl Checker<'_> {
         self.used.insert((table.to_owned(), id.to_owned()));
     }
 
-    fn figure(&mut self, table: &str, row: &str, g: f64, year: u16) {
-        self.require(
-            g > 0.0 && g <= HIGHEST_G_PER_KWH,
-            table,
-            row,
-            &format!("has {g} g/kWh, outside 0 to {HIGHEST_G_PER_KWH}"),
-        );
-        let possible = (OLDEST_YEAR..=self.this_year).contains(&year);
-        self.require(possible, table, row, &format!("is of the year {year}"));
-    }
-
-    fn labels(&mut self, table: &str, row: &str, boundary: &str, flow: &str, gas: &str) {
-        let fine = matches!(boundary, "lifecycle" | "direct")
-            && matches!(flow, "production" | "consumption")
-            && matches!(gas, "co2e" | "co2");
-        self.require(
-            fine,
-            table,
-            row,
-            &format!("has the labels `{boundary}`, `{flow}`, `{gas}`"),
-        );
-    }
-
-    /// Returns ISO2 by ISO3.
-    fn countries(&mut self, text: &str) -> BTreeMap<String, String> {
-        let name = "grid/country.csv";
-        let rows: Vec<Country> = self.rows(name, text);
-        self.ordered(name, rows.iter().map(|row| row.iso3.as_str()));
-        for (what, values) in [
-            ("iso2", rows.iter().map(|row| &row.iso2).collect::<Vec<_>>()),
-            ("name", rows.iter().map(|row| &row.name).collect()),
-        ] {
-            let mut seen = BTreeSet::new();
-            for value in values {
-                let unique = !value.is_empty() && seen.insert(value.to_lowercase());
-                self.require(unique, name, value, &format!("is an empty or repeated {what}"));
-            }
-        }
-        let mut figures = 0;
-        for row in &rows {
-            let codes = is_code(&row.iso3, 3) && is_code(&row.iso2, 2);
-            self.require(
-                codes,
-                name,
-                &row.iso3,
-                "has codes that are not two and three capitals",
-            );
-            match (row.g_per_kwh, row.year) {
-                (Some(g), Some(year)) => {
-                    figures += 1;
-                    self.figure(name, &row.iso3, g, year);
-                    self.labels(name, &row.iso3, &row.boundary, &row.flow, &row.gas);
-                    self.source(name, &row.iso3, &row.source);
-                    let rounding = row.rounding_g.is_none_or(|half| half >= 1.0 && half <= g);
-                    self.require(
-                        rounding,
-                        name,
-                        &row.iso3,
-                        "has a rounding_g outside 1 to its figure",
-                    );
-                }
-                (None, None) => {
-                    let empty = [&row.source, &row.boundary, &row.flow, &row.gas]
-                        .iter()
-                        .all(|cell| cell.is_empty());
-                    self.require(empty, name, &row.iso3, "has a source or labels, but no figure");
-                }
-                _ => self.problem(
-                    name,
-                    &row.iso3,
-                    "has a figure without a year, or a year without a figure",
-                ),
-            }
-        }
-        self.require(
-            figures >= FEWEST_COUNTRIES,
-            name,
-            "-",
-            &format!("has {figures} figures, fewer than {FEWEST_COUNTRIES}"),
-        );
-        rows.into_iter().map(|row| (row.iso3, row.iso2)).collect()
-    }
-
-    fn aliases(&mut self, text: &str, codes: &BTreeMap<String, String>) {
-        let name = "grid/country_alias.csv";
-        let rows: Vec<Alias> = self.rows(name, text);
-        self.ordered(name, rows.iter().map(|row| row.alias.as_str()));
-        for Alias { alias, iso3 } in &rows {
-            let folded = alias.split(' ').all(|word| {
-                !word.is_empty()
-                    && word
-                        .bytes()
-                        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-            });
-            self.require(folded, name, alias, "is not folded");
-            let code = alias.to_uppercase();
-            let taken = codes.iter().any(|(iso3, iso2)| *iso3 == code || *iso2 == code);
-            self.require(!taken, name, alias, "is a country's code");
-            self.require(
-                codes.contains_key(iso3),
-                name,
-                alias,
-                &format!("means `{iso3}`, which is no country"),
-            );
-        }
-    }
-
-    /// `codes`: the countries that a region's prefix may name; `None` for the world's one row.
-    /// Returns their codes.
-    fn regions(
-        &mut self,
-        name: &str,
-        text: &str,
-        codes: Option<&BTreeMap<String, String>>,
-    ) -> BTreeSet<String> {
-        let rows: Vec<Region> = self.rows(name, text);
-        self.ordered(name, rows.iter().map(|row| row.code.as_str()));
-        self.require(!rows.is_empty(), name, "-", "has no rows");
-        for row in &rows {
-            if let Some(codes) = codes {
-                let (country, part) = row.code.split_once('-').unwrap_or_default();
-                let fine = codes.values().any(|iso2| iso2 == country)
-                    && (1..=3).contains(&part.len())
-                    && part
-                        .bytes()
-                        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-                self.require(
-                    fine,
-                    name,
-                    &row.code,
-                    "is no ISO 3166-2 code of a country in country.csv",
-                );
-            }
-            self.require(!row.name.is_empty(), name, &row.code, "has no name");
-            self.figure(name, &row.code, row.g_per_kwh, row.year);
-            self.labels(name, &row.code, &row.boundary, &row.flow, &row.gas);
-            self.source(name, &row.code, &row.source);
-        }
-        rows.into_iter().map(|row| row.code).collect()
-    }
-
     /// Every source says rightly which tables hold it, and SOURCES.md says what sources.toml says.
     fn sources(&mut self, data: &Path) {
         let mut claimed = BTreeSet::new();
@@ -383,8 +226,17 @@ impl Checker<'_> {
     }
 }
 
-fn is_code(text: &str, length: usize) -> bool {
-    text.len() == length && text.bytes().all(|byte| byte.is_ascii_uppercase())
+impl Checker<'_> {
+    /// VERSION names the tables as they are.
+    fn version(&mut self, data: &Path, digest: &str) {
+        let written = std::fs::read_to_string(data.join(version::FILE)).unwrap_or_default();
+        self.require(
+            written.trim_end().ends_with(&format!("+{digest}")),
+            version::FILE,
+            "-",
+            "is not that of the tables (run `cargo xtask data refresh`)",
+        );
+    }
 }
 
 #[cfg(test)]

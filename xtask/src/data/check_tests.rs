@@ -16,7 +16,7 @@ impl Copy {
         for sub in ["cloud", "grid", "hardware"] {
             std::fs::create_dir(folder.path().join(sub)).unwrap();
         }
-        let others = ["sources.toml", "SOURCES.md"];
+        let others = ["sources.toml", "SOURCES.md", "VERSION"];
         for name in TABLES.iter().map(|(name, _)| *name).chain(others) {
             std::fs::copy(from.join(name), folder.path().join(name)).unwrap();
         }
@@ -263,4 +263,10 @@ fn figures_outside_their_ranges_are_refused() {
     told(&problems, "hardware/gpu_tdp.csv: h100", "no board");
     let problems = Copy::with("equivalence.csv", ",0.2442,2026,", ",0,2026,");
     told(&problems, "equivalence.csv: car", "like nothing");
+}
+
+#[test]
+fn a_table_that_was_changed_by_hand_is_told() {
+    let problems = Copy::with("grid/world.csv", "458.49", "458.5");
+    told(&problems, "VERSION: -", "not that of the tables");
 }

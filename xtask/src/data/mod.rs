@@ -6,6 +6,7 @@
 mod build;
 mod check;
 mod check_cloud;
+mod check_grid;
 mod check_hardware;
 mod cloud;
 mod diff;
@@ -15,6 +16,7 @@ mod sources;
 mod sources_md;
 mod table;
 mod tdp;
+mod version;
 
 // Not through a dependency on carbon-run: xtask builds the object that carbon-run embeds, so it must not need it.
 #[expect(unreachable_pub, reason = "the file is public in carbon-run")]
@@ -54,6 +56,10 @@ pub(crate) fn run(verb: &Verb) -> Result<()> {
                 }
                 std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
             }
+            let today = today()?;
+            if let Some(version) = version::renew(&data, &check::digest(&data)?, &today)? {
+                writeln!(out, "VERSION: {version}")?;
+            }
             report(&mut out, &data)
         }
         Verb::Check => report(&mut out, &data),
@@ -72,6 +78,15 @@ fn report(out: &mut impl Write, data: &Path) -> Result<()> {
         return Ok(());
     }
     bail!("{} problems in `{}`", problems.len(), data.display());
+}
+
+/// As `2026-11-27`, UTC.
+fn today() -> Result<String> {
+    let output = std::process::Command::new("date")
+        .args(["-u", "+%Y-%m-%d"])
+        .output()
+        .context("cannot run `date`")?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// The repository that this xtask was built from.

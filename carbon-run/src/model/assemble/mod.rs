@@ -156,6 +156,7 @@ impl Assembler {
         } = self.head;
         RunReport {
             carbon_run_version: self.head.carbon_run_version,
+            data_version: super::tables::Tables::version().to_owned(),
             run_id: self.head.run_id,
             inside: self.head.inside,
             project: self.head.project,

@@ -18,6 +18,7 @@ const NOT_COUNTED: &str = "the accounting in use does not count it";
 pub(super) struct Run<'a> {
     schema: &'static str,
     carbon_run_version: &'a str,
+    data_version: &'a str,
     run_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     inside_run: Option<&'a str>,
@@ -199,6 +200,7 @@ impl<'a> From<&'a RunReport> for Run<'a> {
         Self {
             schema: super::SCHEMA,
             carbon_run_version: &report.carbon_run_version,
+            data_version: &report.data_version,
             run_id: &report.run_id,
             inside_run: report.inside.as_deref(),
             project: report.project.as_deref(),
