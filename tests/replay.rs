@@ -203,6 +203,7 @@ fn another_intensity_and_pue_change_the_grams_and_nothing_else() {
                     "pue_source",
                     "emissions_g",
                     "emissions_range_g",
+                    "equivalences",
                     "quality"
                 ]
                 .contains(&field.as_str()),

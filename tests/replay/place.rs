@@ -50,3 +50,41 @@ fn an_energy_mix_is_an_intensity_with_a_range() {
     assert_eq!(intensity["mix"]["coal"], 0.25);
     assert!(intensity["low_g_per_kwh"].as_f64() < intensity["g_per_kwh"].as_f64());
 }
+
+#[test]
+fn a_replay_can_be_asked_what_goes_beyond_the_electricity() {
+    let recording = recording("virtual-machine");
+    let plain = replayed(&recording, &[]);
+    assert!(plain.get("embodied").is_none() && plain.get("water").is_none() && plain.get("sci").is_none());
+    let flags = [
+        "--embodied",
+        "1000",
+        "--lifetime",
+        "5",
+        "--wue",
+        "0.5",
+        "--functional-unit",
+        "10 epochs",
+    ];
+    let report = replayed(&recording, &flags);
+    assert_near(grams(&report), grams(&plain));
+    assert_near(
+        report["water"]["litres"].as_f64().unwrap(),
+        joules(&report) / 3.6e6 * 0.5,
+    );
+    let share = report["embodied"]["share"].as_f64().unwrap();
+    let part_of_life = report["duration_s"].as_f64().unwrap() / (5.0 * 8760.0 * 3600.0);
+    let embodied = report["embodied"]["emissions_g"].as_f64().unwrap();
+    assert_near(embodied, 1e6 * part_of_life * share);
+    assert_near(
+        report["sci"]["g_per_unit"].as_f64().unwrap(),
+        (grams(&report) + embodied) / 10.0,
+    );
+    let thumb = replayed(&recording, &["--functional-unit", "10 epochs"]);
+    assert!(
+        thumb["embodied"]["basis"]
+            .as_str()
+            .unwrap()
+            .contains("rule of thumb")
+    );
+}

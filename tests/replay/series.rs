@@ -117,7 +117,14 @@ fn a_series_changes_the_grams_and_no_energy() {
         let after = under(&path, &[(start - 1_000_000_000, 321.0)], &[]);
         for field in changed(&before, &after) {
             assert!(
-                ["intensity", "emissions_g", "emissions_range_g", "quality"].contains(&field.as_str()),
+                [
+                    "intensity",
+                    "emissions_g",
+                    "emissions_range_g",
+                    "equivalences",
+                    "quality"
+                ]
+                .contains(&field.as_str()),
                 "{name}: {field}"
             );
         }

@@ -33,7 +33,15 @@ const LAYERS: &[Layer] = &[
     layer(
         "output",
         &["model"],
-        &["recording", "report", "units", "checkup", "merge", "slurm"],
+        &[
+            "recording",
+            "report",
+            "units",
+            "checkup",
+            "merge",
+            "slurm",
+            "assemble",
+        ],
     ),
     layer("wire", &["model"], &["recording", "units"]),
     // A request and its answer, and nothing of what they are about.

@@ -1,8 +1,10 @@
 //! The options, grouped as the help shows them. A group that a run and `replay` share is defined once.
 
+use super::beyond::Beyond;
 use super::calibrate::Calibrate;
 use super::daemon::{Daemon, DaemonSocket};
 use super::doctor::Doctor;
+use super::estimate::Estimate;
 use super::kept_runs::{Recover, Status};
 use super::merge::Merge;
 use super::offered::{Offered, backends, idle_policies};
@@ -18,6 +20,8 @@ use std::path::PathBuf;
 pub struct RunFlags {
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    beyond: Beyond,
     #[command(flatten)]
     attribution: Attribution,
     #[command(flatten)]
@@ -67,6 +71,11 @@ pub enum Verb {
     /// Delivers what such a run would have delivered when it was last kept (`--checkpoint-interval`): its row, its JSON report, its summary.
     /// Each run once, however often this is called.
     Recover(Recover),
+    /// Estimate the emissions of hardware, hours and a place, without running anything
+    ///
+    /// Power by the model's name, with a range: for plans and for runs that nobody measured. As `carbon-run estimate --gpu A100 --gpus 8 --hours 72
+    /// --country FR`. Place and facility may also be in the config files.
+    Estimate(Box<Estimate>),
     /// Say what running jobs have used so far
     ///
     /// As of the last checkpoint (`--checkpoint-interval`); the first comes after the first interval.
@@ -92,6 +101,8 @@ pub struct Replay {
     pub recording: PathBuf,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    beyond: Beyond,
     #[command(flatten)]
     attribution: Attribution,
     #[command(flatten)]
@@ -256,6 +267,7 @@ impl RunFlags {
     pub fn layer(&self) -> Layer {
         let mut layer = Layer::default();
         self.place.say(&mut layer);
+        self.beyond.say(&mut layer);
         self.attribution.say(&mut layer);
         self.models.say(&mut layer);
         self.output.say(&mut layer);
@@ -272,6 +284,7 @@ impl Replay {
     pub fn layer(&self) -> Layer {
         let mut layer = Layer::default();
         self.place.say(&mut layer);
+        self.beyond.say(&mut layer);
         self.attribution.say(&mut layer);
         self.models.say(&mut layer);
         self.output.say(&mut layer);

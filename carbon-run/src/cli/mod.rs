@@ -2,9 +2,11 @@
 //!
 //! Values stay text here; [`crate::settings`] holds them to their ranges, in every layer alike.
 
+mod beyond;
 mod calibrate;
 mod daemon;
 mod doctor;
+mod estimate;
 mod flags;
 mod kept_runs;
 mod merge;
@@ -16,6 +18,7 @@ mod usage;
 pub use calibrate::Calibrate;
 pub use daemon::Daemon;
 pub use doctor::Doctor;
+pub use estimate::Estimate;
 pub use flags::{Replay, RunFlags, Verb};
 pub use kept_runs::{Recover, Status};
 pub use merge::Merge;

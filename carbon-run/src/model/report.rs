@@ -1,9 +1,13 @@
 //! What every output sees. Built only by [`super::assemble`].
 
+mod beyond;
 mod calibrated;
+mod hypothetical;
 mod intensity;
 
+pub use beyond::{BeyondElectricity, Embodied, Equivalence, SoftwareCarbonIntensity, Water};
 pub use calibrated::{Calibrated, GpuOutcome};
+pub use hypothetical::{Circumstances, Hardware, Hypothetical, HypotheticalPart};
 pub use intensity::{CloudPlace, Intensity, IntensityOverTime};
 
 use super::recording::{
@@ -63,6 +67,8 @@ pub struct RunReport {
     pub pue_from: Option<FigureFrom>,
     /// The job's energy, times PUE, times intensity. Absent when the energy is.
     pub emissions: Figure<Grams>,
+    /// Water, embodied emissions, emissions per functional unit.
+    pub beyond: BeyondElectricity,
     /// The machine.
     pub host: Host,
     /// How far to trust all this.

@@ -14,6 +14,9 @@ const CLOUD_REGIONS: &str = include_str!("../../data/cloud/region.csv");
 const COUNTRIES: &str = include_str!("../../data/grid/country.csv");
 const ALIASES: &str = include_str!("../../data/grid/country_alias.csv");
 const ENERGY_SOURCES: &str = include_str!("../../data/grid/energy_source.csv");
+const EQUIVALENCES: &str = include_str!("../../data/equivalence.csv");
+const EMBODIED: &str = include_str!("../../data/hardware/embodied.csv");
+const GPU_TDP: &str = include_str!("../../data/hardware/gpu_tdp.csv");
 const REGIONS: &str = include_str!("../../data/grid/region.csv");
 const WORLD: &str = include_str!("../../data/grid/world.csv");
 const VCPU: &str = include_str!("../../data/hardware/vcpu_power.csv");
@@ -31,6 +34,9 @@ pub struct Tables {
     pub(super) energy_sources: Vec<EnergySource>,
     pub(super) cloud_providers: Vec<CloudProvider>,
     pub(super) cloud_regions: Vec<CloudRegion>,
+    pub(super) equivalences: Vec<EquivalenceRow>,
+    pub(super) embodied: Vec<EmbodiedPart>,
+    pub(super) gpus: Vec<GpuBoard>,
     pub(super) vcpus: Vec<VcpuPower>,
     pub(super) series: Vec<Series>,
     sources: Vec<Source>,
@@ -119,6 +125,35 @@ pub(super) struct CloudRegion {
     pub(super) pue_source: String,
 }
 
+/// A row of equivalence.csv.
+#[derive(Debug, Deserialize)]
+pub(super) struct EquivalenceRow {
+    pub(super) key: String,
+    pub(super) unit: String,
+    pub(super) units: String,
+    pub(super) kg_per_unit: f64,
+    pub(super) year: u16,
+    pub(super) source: String,
+}
+
+/// A row of hardware/embodied.csv: kgCO2eq of making one.
+#[derive(Debug, Deserialize)]
+pub(super) struct EmbodiedPart {
+    pub(super) part: String,
+    pub(super) kg: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// A row of hardware/gpu_tdp.csv.
+#[derive(Debug, Deserialize)]
+pub(super) struct GpuBoard {
+    /// Words of the name, lower case.
+    pub(super) key: String,
+    pub(super) name: String,
+    pub(super) tdp_w: f64,
+}
+
 /// What a report says of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Source {
@@ -168,6 +203,9 @@ impl Tables {
             energy_sources: rows("grid/energy_source.csv", ENERGY_SOURCES)?,
             cloud_providers: rows("cloud/provider.csv", CLOUD_PROVIDERS)?,
             cloud_regions: rows("cloud/region.csv", CLOUD_REGIONS)?,
+            equivalences: rows("equivalence.csv", EQUIVALENCES)?,
+            embodied: rows("hardware/embodied.csv", EMBODIED)?,
+            gpus: rows("hardware/gpu_tdp.csv", GPU_TDP)?,
             vcpus: rows("hardware/vcpu_power.csv", VCPU)?,
             series: rows("hardware/cpu_series.csv", SERIES)?,
             sources: sources.source,

@@ -108,6 +108,10 @@ quantity!(
     Grams, "grams"
 );
 quantity!(
+    /// Water in litres, finite and at least 0.
+    Litres, "litres"
+);
+quantity!(
     /// Carbon intensity of electricity in gCO2eq per kilowatt-hour, finite and at least 0.
     GramsPerKwh, "gCO2eq/kWh"
 );
@@ -159,6 +163,16 @@ impl Share {
     pub const NONE: Self = Self(0.0);
     /// All of it.
     pub const ALL: Self = Self(1.0);
+
+    /// For results of arithmetic, where rounding may leave the range: never outside of it, and nothing for what is no number.
+    #[must_use]
+    pub fn clamped(value: f64) -> Self {
+        Self(if value.is_nan() {
+            0.0
+        } else {
+            value.clamp(0.0, 1.0)
+        })
+    }
 
     /// Wraps a fraction.
     ///

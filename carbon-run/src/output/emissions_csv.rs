@@ -2,6 +2,7 @@
 //!
 //! - Energies are kWh with the facility's overhead (`pue`) in them, emissions kg, powers W (energy over duration, never a
 //!   mean of samples), times seconds, memory GiB. `timestamp` is the local time of the run's end, without a zone.
+//! - `water_consumed` is litres by the computers' energy (ISO/IEC 30134-9), without the facility's overhead, which CodeCarbon puts into it.
 //! - An unknown cell is **empty**, which pandas reads as NaN; a 0 there would be a claim. So `gpu_energy` and `gpu_power`
 //!   are empty unless a GPU's energy is known: that no meter was found does not prove that no GPU was used.
 //! - Every figure is the job's, and `tracking_mode` is `process`; so `cpu_utilization_percent` is the job's CPU time
@@ -15,7 +16,7 @@
 
 use super::wall_clock;
 use crate::model::report::{Figure, Intensity, RunReport};
-use crate::model::units::Joules;
+use crate::model::units::{Joules, Litres};
 
 /// Bytes in the GB of CodeCarbon's memory columns.
 const GIB: f64 = 1_073_741_824.0;
@@ -97,6 +98,7 @@ pub(super) fn row(known: &[(&str, String)]) -> EmissionsRow {
 fn columns(report: &RunReport) -> [(&'static str, String); 38] {
     let place = Place::of(&report.intensity);
     let cloud = report.intensity.cloud.as_ref();
+    let water = report.beyond.water.as_ref();
     let seconds = report.duration.as_secs_f64();
     let mass_kg = report.emissions.value().map(|mass| mass.get() / 1e3);
     let project = report.project.as_deref().filter(|name| !name.trim().is_empty());
@@ -127,7 +129,10 @@ fn columns(report: &RunReport) -> [(&'static str, String); 38] {
         ("gpu_energy", number(kwh(&energy.gpu))),
         ("ram_energy", number(kwh(&energy.ram))),
         ("energy_consumed", number(kwh(&energy.total))),
-        ("water_consumed", String::new()),
+        (
+            "water_consumed",
+            number(water.and_then(|water| water.amount.value()).map(Litres::get)),
+        ),
         ("country_name", place.country_name),
         ("country_iso_code", place.country_code),
         ("region", place.region),
@@ -169,7 +174,7 @@ fn columns(report: &RunReport) -> [(&'static str, String); 38] {
         ("ram_used_gb", number(memory)),
         ("on_cloud", if cloud.is_some() { "Y" } else { "N" }.to_owned()),
         ("pue", number(Some(report.pue))),
-        ("wue", String::new()),
+        ("wue", number(water.map(|water| water.l_per_kwh))),
     ]
 }
 

@@ -1,14 +1,18 @@
 //! Reports of the kinds that outputs must get right, for their tests.
 
+mod values;
+
 use crate::model::recording::{
     AccountingFacts, Arg, Backend, Declined, DomainKind, Exit, FigureFrom, Host, IdlePolicy, Note, Origin,
     ProcessUse, Ranged, Source, Survivor, Unlisted,
 };
 use crate::model::report::{
-    DomainReport, Figure, IdlePower, Intensity, JobEnergy, Ledger, Quality, RunReport, TimeTaken, Uncertainty,
+    BeyondElectricity, DomainReport, Figure, IdlePower, Intensity, JobEnergy, Ledger, Quality, RunReport,
+    TimeTaken, Uncertainty,
 };
-use crate::model::units::{CpuTime, Grams, GramsPerKwh, Joules, MicroJoules, Share, Watts};
+use crate::model::units::{CpuTime, MicroJoules, Share, Watts};
 use std::time::Duration;
+use values::{grams, grams_per_kwh, known, ranged, watts};
 
 /// Root on a server with RAPL, a place given, a neighbour at work.
 pub(super) fn measured() -> RunReport {
@@ -111,6 +115,7 @@ pub(super) fn measured() -> RunReport {
         },
         pue: 1.2,
         pue_from: Some(FigureFrom::User),
+        beyond: BeyondElectricity::default(),
         emissions: Figure::Known {
             ranged: Ranged {
                 low: grams(0.0137),
@@ -209,6 +214,7 @@ pub(super) fn estimated() -> RunReport {
         },
         pue: 1.0,
         pue_from: None,
+        beyond: BeyondElectricity::default(),
         emissions: Figure::Known {
             ranged: Ranged {
                 low: grams(0.07),
@@ -361,41 +367,22 @@ pub(super) fn killed_early() -> RunReport {
     }
 }
 
+/// With everything that can be wanted beyond the emissions of the electricity.
+pub(super) fn beyond() -> RunReport {
+    RunReport {
+        beyond: values::beyond(),
+        ..measured()
+    }
+}
+
 /// Every example with its name.
-pub(super) fn all() -> [(&'static str, RunReport); 5] {
+pub(super) fn all() -> [(&'static str, RunReport); 6] {
     [
         ("measured", measured()),
         ("estimated", estimated()),
         ("absent", absent()),
         ("not_utf8", not_utf8()),
         ("killed_early", killed_early()),
+        ("beyond", beyond()),
     ]
-}
-
-fn known(low: f64, value: f64, high: f64, origin: Origin) -> Figure<Joules> {
-    Figure::Known {
-        ranged: ranged(low, value, high),
-        origin,
-    }
-}
-
-fn ranged(low: f64, value: f64, high: f64) -> Ranged<Joules> {
-    let joules = |value| Joules::new(value).unwrap();
-    Ranged {
-        low: joules(low),
-        value: joules(value),
-        high: joules(high),
-    }
-}
-
-fn watts(value: f64) -> Watts {
-    Watts::new(value).unwrap()
-}
-
-fn grams(value: f64) -> Grams {
-    Grams::new(value).unwrap()
-}
-
-fn grams_per_kwh(value: f64) -> GramsPerKwh {
-    GramsPerKwh::new(value).unwrap()
 }

@@ -13,11 +13,14 @@
 //! - `command` is text; when an argument is not UTF-8, `command_bytes` has all of them exactly, in hexadecimal.
 //! - `quality.warnings` are the notes that make a figure worse, `quality.notes` the others.
 
+mod beyond;
 mod domain;
 mod energy;
 mod gpu;
 mod run;
 mod trust;
+
+pub(super) use beyond::Beyond;
 
 use crate::model::report::RunReport;
 

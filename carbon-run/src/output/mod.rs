@@ -5,6 +5,7 @@
 mod calibration;
 mod checkup;
 mod emissions_csv;
+mod estimate;
 #[cfg(test)]
 mod example;
 mod json;
@@ -17,6 +18,7 @@ mod wall_clock;
 pub use calibration::{calibration_json, calibration_text};
 pub use checkup::{checkup_json, checkup_text};
 pub use emissions_csv::{EmissionsRow, emissions_csv};
+pub use estimate::{estimate_json, estimate_text};
 pub use json::{SCHEMA, json};
 pub use merge::{merged_csv, merged_json, merged_summary};
 pub use summary::{Style, summary};

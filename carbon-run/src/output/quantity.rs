@@ -1,7 +1,7 @@
 //! Quantities for people: three significant digits, a fitting unit, and a range that is never finer than two digits.
 
 use crate::model::recording::Ranged;
-use crate::model::units::{Grams, Joules};
+use crate::model::units::{Grams, Joules, Litres};
 use std::time::Duration;
 
 /// No range is said to be narrower than this part of its value.
@@ -72,6 +72,24 @@ const MASS: [Unit; 4] = [
     },
 ];
 
+const VOLUME: [Unit; 3] = [
+    Unit {
+        from: 0.0,
+        factor: 1e-3,
+        name: "ml",
+    },
+    Unit {
+        from: 1.0,
+        factor: 1.0,
+        name: "l",
+    },
+    Unit {
+        from: 1e3,
+        factor: 1e3,
+        name: "m3",
+    },
+];
+
 /// A figure in words: the value with its unit, and its range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spelled {
@@ -87,6 +105,10 @@ pub(super) fn energy(figure: Ranged<Joules>) -> Spelled {
 
 pub(super) fn mass(figure: Ranged<Grams>) -> Spelled {
     spell(figure.low.get(), figure.value.get(), figure.high.get(), &MASS)
+}
+
+pub(super) fn volume(figure: Ranged<Litres>) -> Spelled {
+    spell(figure.low.get(), figure.value.get(), figure.high.get(), &VOLUME)
 }
 
 /// The greater of the distances from the value to the ends of its range.

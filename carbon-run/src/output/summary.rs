@@ -2,8 +2,12 @@
 //!
 //! Every figure stands with its range and says whether it was measured or estimated; one that is not known says why.
 
+mod beyond;
 mod remarks;
 mod table;
+
+pub(super) use beyond::{alike, rows as beyond_rows};
+pub(super) use table::{Row, aligned, electricity};
 
 use crate::model::report::RunReport;
 use remarks::remarks;

@@ -113,7 +113,8 @@ impl Electricity {
 
 impl<'a> Words<'a> {
     /// Those of a run.
-    pub(super) fn of(settings: &'a Settings) -> Self {
+    #[must_use]
+    pub fn of(settings: &'a Settings) -> Self {
         Self {
             place: PlaceWords {
                 country: settings.country.as_deref(),

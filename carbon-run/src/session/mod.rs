@@ -1,5 +1,6 @@
 //! The one conductor: opens sinks, meters and accounting, starts the command, samples, closes.
 
+pub mod beyond;
 mod by_daemon;
 mod cadence;
 pub mod calibrate;

@@ -1,5 +1,6 @@
 //! Everything that is known before the command starts.
 
+use super::beyond::beyond;
 use super::by_daemon;
 use super::cpu_table::{self, CpuTableFileError};
 use super::electricity::{Electricity, ElectricityError, Words, uncovered};
@@ -12,8 +13,8 @@ use crate::launch::sheltered;
 use crate::meter;
 use crate::model::estimate::StatedModels;
 use crate::model::recording::{
-    Choices, CpuGroup, Domain, DomainKind, DomainSource, Head, Host, IdlePolicy, KnownPower, Note, Origin,
-    Place, SCHEMA,
+    Beyond, Choices, CpuGroup, Domain, DomainKind, DomainSource, Head, Host, IdlePolicy, KnownPower, Note,
+    Origin, Place, SCHEMA,
 };
 use crate::model::report::Intensity;
 use crate::model::slurm::tasks_on_node;
@@ -197,11 +198,12 @@ pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, N
         accounting: accounting.facts,
         groups,
         domains,
-        gpus: Some(gpus),
         choices: Choices {
+            beyond: beyond(&settings.beyond, &place, &host, &gpus.devices, tables),
             intensity_series: series.map(|series| series.since(started_at_unix_ns)),
             ..choices(settings, place, &host, tables)
         },
+        gpus: Some(gpus),
         host,
         notes,
         power,
@@ -300,6 +302,7 @@ pub(super) fn choices(settings: &Settings, place: Place, host: &Host, tables: &T
         pue_from,
         place,
         intensity_series: None,
+        beyond: Beyond::default(),
         allocated: allocation.map(|allocation| allocation.share),
         // Slurm without a cpuset tells how many, and not which.
         allocated_cpus: host.allowed_cpus.and_then(|_| host::allowed_cpus()),

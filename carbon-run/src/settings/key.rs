@@ -20,6 +20,14 @@ pub enum Key {
     IntensityFile,
     /// `--pue`
     Pue,
+    /// `--wue`
+    Wue,
+    /// `--embodied`
+    Embodied,
+    /// `--lifetime`
+    Lifetime,
+    /// `--functional-unit`
+    FunctionalUnit,
     /// `--idle-policy`
     IdlePolicy,
     /// `--idle-power`
@@ -76,7 +84,7 @@ pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
 
 impl Key {
     /// Every setting, in the order of the help.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 35] = [
         Self::Country,
         Self::Region,
         Self::CloudProvider,
@@ -85,6 +93,10 @@ impl Key {
         Self::Intensity,
         Self::IntensityFile,
         Self::Pue,
+        Self::Wue,
+        Self::Embodied,
+        Self::Lifetime,
+        Self::FunctionalUnit,
         Self::IdlePolicy,
         Self::IdlePower,
         Self::GpuIdlePower,
@@ -137,6 +149,10 @@ impl Key {
             Self::Intensity => "intensity",
             Self::IntensityFile => "intensity-file",
             Self::Pue => "pue",
+            Self::Wue => "wue",
+            Self::Embodied => "embodied",
+            Self::Lifetime => "lifetime",
+            Self::FunctionalUnit => "functional-unit",
             Self::IdlePolicy => "idle-policy",
             Self::IdlePower => "idle-power",
             Self::GpuIdlePower => "gpu-idle-power",
@@ -203,6 +219,10 @@ impl Key {
             Self::EnergyMix => "a list of sources of energy with how much of each",
             Self::Intensity => "a number of gCO2eq per kWh of at least 0",
             Self::Pue => "a number of at least 1",
+            Self::Wue => "a number of litres per kWh of at least 0",
+            Self::Embodied => "`auto` or a number of kilograms of at least 0",
+            Self::Lifetime => "a number of years of more than 0",
+            Self::FunctionalUnit => "a number of more than 0, and of what",
             Self::IdlePolicy => "one of `none`, `capacity`, `allocated`, `busy`, `all`",
             Self::IdlePower | Self::GpuIdlePower => "a list of numbers of watts, each at least 0",
             Self::SmtWeight => "a number from 0.5 to 1",
@@ -234,6 +254,12 @@ impl Key {
             Self::Pue => {
                 "PUE is the energy of the whole facility per energy of its computers, for example `1.2`"
             }
+            Self::Wue => {
+                "WUE is the water that the facility uses per kWh of its computers, for example `0.3`"
+            }
+            Self::Embodied => "for example `1300`, from the maker's product carbon footprint",
+            Self::Lifetime => "for example `4`",
+            Self::FunctionalUnit => "for example `60000 images`",
             Self::IdlePolicy => "`capacity` charges the job for the part of the machine's time that it ran",
             Self::IdlePower => "one number per CPU package in package order, for example `38.5,40`",
             Self::GpuIdlePower => {

@@ -5,6 +5,7 @@
 //! the variables `CARBON_RUN_*`, then the flags. Whatever is wrong is an error before the start: a setting that is
 //! silently ignored is a wrong figure.
 
+mod beyond;
 mod file;
 mod key;
 mod layer;
@@ -12,6 +13,7 @@ mod load;
 mod replay;
 mod value;
 
+pub use beyond::{BeyondSettings, Embodied};
 pub use file::FileError;
 pub use key::{Key, OWN_VARIABLES, VARIABLE_PREFIX};
 pub use layer::{Layer, Origin, Said, of_environment};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub intensity_file: Option<PathBuf>,
     /// `--pue`: facility energy per IT energy, finite and at least 1; `None`: what is published of the place, else 1.
     pub pue: Option<f64>,
+    /// `--wue`, `--embodied`, `--lifetime`, `--functional-unit`.
+    pub beyond: BeyondSettings,
     /// `--project`.
     pub project: Option<String>,
     /// Where `emissions.csv` lies.
@@ -185,6 +189,7 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         intensity: chosen.read(Key::Intensity, |value| value.number(0.0))?,
         intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
         pue: chosen.read(Key::Pue, |value| value.number(1.0))?,
+        beyond: BeyondSettings::from(&chosen)?,
         project: chosen.read(Key::Project, |value| value.text())?,
         output_dir: chosen
             .read(Key::OutputDir, |value| value.path())?
@@ -274,6 +279,10 @@ impl Settings {
                 .as_ref()
                 .map(|path| path.display().to_string()),
             Key::Pue => self.pue.map(|pue| pue.to_string()),
+            Key::Wue => self.beyond.wue.map(|wue| wue.to_string()),
+            Key::Embodied => self.beyond.embodied_written(),
+            Key::Lifetime => self.beyond.lifetime_years.map(|years| years.to_string()),
+            Key::FunctionalUnit => self.beyond.unit_written(),
             Key::IdlePolicy => self.idle_policy.map(|policy| policy.name().to_owned()),
             Key::IdlePower => listed(&self.idle_power),
             Key::GpuIdlePower => listed(&self.gpu_idle_power),

@@ -1,7 +1,7 @@
 //! What `replay` may be told. Only flags count: a replay on another machine, with other files and another environment,
 //! gives the same report unless the person asks for another.
 
-use super::{BadValue, Chosen, Key, Layer, Target};
+use super::{BadValue, BeyondSettings, Chosen, Key, Layer, Target};
 use crate::model::recording::IdlePolicy;
 use crate::model::units::Watts;
 use std::path::PathBuf;
@@ -27,6 +27,8 @@ pub struct ReplaySettings {
     pub intensity_file: Option<PathBuf>,
     /// `--pue`, finite and at least 1.
     pub pue: Option<f64>,
+    /// `--wue`, `--embodied`, `--lifetime`, `--functional-unit`.
+    pub beyond: BeyondSettings,
     /// `--idle-policy`.
     pub idle_policy: Option<IdlePolicy>,
     /// `--idle-power`: watts per package, in package order.
@@ -67,6 +69,7 @@ pub fn resolve_replay(recording: PathBuf, flags: &Layer) -> Result<ReplaySetting
         intensity: chosen.read(Key::Intensity, |value| value.number(0.0))?,
         intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
         pue: chosen.read(Key::Pue, |value| value.number(1.0))?,
+        beyond: BeyondSettings::from(&chosen)?,
         idle_policy: chosen.read(Key::IdlePolicy, |value| value.idle_policy())?,
         idle_power: chosen.read(Key::IdlePower, |value| value.watts())?,
         gpu_idle_power: chosen.read(Key::GpuIdlePower, |value| value.watts())?,

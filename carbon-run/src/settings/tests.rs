@@ -3,7 +3,7 @@ use std::fs;
 use std::path::Path;
 
 /// For each setting two values and how each is written back. The layers of the table take turns with them.
-const VALUES: [(Key, [(&str, &str); 2]); 31] = [
+const VALUES: [(Key, [(&str, &str); 2]); 35] = [
     (Key::Country, [("FR", "FR"), ("Germany", "Germany")]),
     (Key::Region, [("CA-QC", "CA-QC"), ("US-CA", "US-CA")]),
     (Key::CloudProvider, [("aws", "aws"), ("gcp", "gcp")]),
@@ -21,6 +21,13 @@ const VALUES: [(Key, [(&str, &str); 2]); 31] = [
         [("grid.csv", "grid.csv"), ("/g.json", "/g.json")],
     ),
     (Key::Pue, [("1.5", "1.5"), ("2", "2")]),
+    (Key::Wue, [("0.3", "0.3"), ("0", "0")]),
+    (Key::Embodied, [("auto", "auto"), ("1300", "1300")]),
+    (Key::Lifetime, [("4", "4"), ("5.5", "5.5")]),
+    (
+        Key::FunctionalUnit,
+        [("60000 images", "60000 images"), ("1 epoch", "1 epoch")],
+    ),
     (Key::IdlePolicy, [("busy", "busy"), ("none", "none")]),
     (Key::IdlePower, [("38.5,40", "38.5,40"), ("7", "7")]),
     (Key::GpuIdlePower, [("30", "30"), ("70,71.5", "70,71.5")]),

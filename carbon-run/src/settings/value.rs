@@ -79,7 +79,7 @@ impl Reading<'_> {
         Ok(parts)
     }
 
-    fn parsed<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, BadValue> {
+    pub(super) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, BadValue> {
         parse(&self.text()?).ok_or_else(|| self.bad())
     }
 

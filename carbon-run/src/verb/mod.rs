@@ -4,6 +4,7 @@ pub mod calibrate;
 pub mod completions;
 pub mod daemon;
 pub mod doctor;
+pub mod estimate;
 pub mod man;
 pub mod merge;
 pub mod recover;
@@ -87,6 +88,7 @@ fn verb_of(verb: &Verb) -> Result<Outcome, Failure> {
         Verb::Daemon(flags) => daemon::daemon(flags),
         Verb::Merge(flags) => merge::merge(flags),
         Verb::Recover(flags) => recover::recover(flags),
+        Verb::Estimate(flags) => estimate::estimate(flags),
         Verb::Status(flags) => status::status(flags),
         Verb::Completions { shell } => print(&completions::completions(*shell)),
         Verb::Man => print(&man::man().map_err(|error| Failure::own(error, None))?),

@@ -8,6 +8,7 @@ use crate::model::estimate::StatedModels;
 use crate::model::journal;
 use crate::model::recording::{Choices, DomainSource, FigureFrom, Head, Recording};
 use crate::model::tables::Tables;
+use crate::session::beyond::replace as replace_beyond;
 use crate::session::cpu_table;
 use crate::session::electricity::Words;
 use crate::session::results::Results;
@@ -98,6 +99,7 @@ fn choose(recording: &mut Recording, settings: &ReplaySettings, tables: &Tables)
         pue_from,
         place,
         intensity_series,
+        beyond,
         ..
     } = &mut recording.head.choices;
     let words = Words::of_replay(settings);
@@ -112,6 +114,17 @@ fn choose(recording: &mut Recording, settings: &ReplaySettings, tables: &Tables)
             (*pue, *pue_from) = tables.overhead(None, place);
         }
     }
+    let devices = recording.head.gpus.as_ref().map(|gpus| gpus.devices.as_slice());
+    let moved = words.any().then_some(&*place);
+    let host = &recording.head.host;
+    replace_beyond(
+        beyond,
+        &settings.beyond,
+        moved,
+        host,
+        devices.unwrap_or_default(),
+        tables,
+    );
     if let Some(said) = settings.pue {
         (*pue, *pue_from) = (said, Some(FigureFrom::User));
     }

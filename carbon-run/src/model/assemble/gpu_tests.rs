@@ -79,6 +79,7 @@ fn choices() -> Choices {
         smt_weight_permille: 575,
         pue: 1.0,
         pue_from: None,
+        beyond: crate::model::recording::Beyond::default(),
         place: crate::model::recording::Place::World,
         intensity_series: None,
         allocated: None,

@@ -3,6 +3,7 @@
 //! [`Assembler`] takes the recording piece by piece, so that a run of a month needs no more memory than one of a second;
 //! [`assemble`] feeds it a whole one.
 
+mod beyond;
 mod carbon;
 mod cpu_model;
 mod domain;
@@ -10,6 +11,7 @@ mod evidence;
 pub mod gauge;
 mod gpu;
 mod gpu_idle;
+pub mod hypothetical;
 mod idle;
 mod ram;
 mod regression;
@@ -148,6 +150,18 @@ impl Assembler {
         let gpus = self.gpus();
         let intensity = self.supply.close(totals.intensity);
         let emissions = totals::emissions(&totals.energy.total, self.head.choices.pue, &intensity);
+        let cpu_time = counted.then_some(CpuTime(window.job_ns));
+        let beyond = beyond::Known {
+            choices: &self.head.choices,
+            host: &self.head.host,
+            duration,
+            cpu_time,
+            energy: &totals.energy.total,
+            emissions: &emissions,
+            gpus: &gpus,
+            domains: &reports,
+        }
+        .beyond();
         let Head {
             choices,
             host,
@@ -165,7 +179,7 @@ impl Assembler {
             utc_offset_s: self.head.utc_offset_s,
             duration,
             exit: tail.map(|tail| tail.exit),
-            cpu_time: counted.then_some(CpuTime(window.job_ns)),
+            cpu_time,
             others_cpu_time: counted.then(|| others_cpu_time(self.first.as_ref(), self.last.as_ref())),
             taken,
             process_count: tail.and_then(|tail| tail.process_count),
@@ -178,6 +192,7 @@ impl Assembler {
             pue: choices.pue,
             pue_from: choices.pue_from,
             emissions,
+            beyond,
             host,
             quality,
             processes: tail.map(|tail| tail.processes.clone()).unwrap_or_default(),

@@ -46,6 +46,7 @@ fn head() -> Head {
             smt_weight_permille: 575,
             pue: 1.0,
             pue_from: None,
+            beyond: crate::model::recording::Beyond::default(),
             place: Place::World,
             intensity_series: None,
             allocated: None,

@@ -1,6 +1,6 @@
 //! How the person wants the books kept.
 
-use super::IntensitySeries;
+use super::{Beyond, IntensitySeries};
 use crate::model::units::{Share, Watts};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,9 @@ pub struct Choices {
     /// How many tasks of one Slurm step share that allocation, this job among them: each has as much of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocated_among: Option<u32>,
+    /// What is wanted beyond the emissions of the electricity.
+    #[serde(default, skip_serializing_if = "Beyond::is_empty")]
+    pub beyond: Beyond,
 }
 
 /// The person's word on the electricity, in the terms of the tables.

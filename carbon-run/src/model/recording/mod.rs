@@ -4,6 +4,7 @@
 //! On disk a recording is JSON lines: one [`Head`], any number of [`Observation`]s, one [`Tail`]. A launcher that is
 //! killed leaves a file without its tail, whose observations are still good.
 
+mod beyond;
 mod choices;
 mod domain;
 mod gpu;
@@ -13,6 +14,7 @@ mod observation;
 mod power;
 mod tail;
 
+pub use beyond::{Beyond, EmbodiedMachine, FunctionalUnit, WaterUse};
 pub use choices::{Choices, FigureFrom, IdlePolicy, MixPart, Place};
 pub use domain::{
     CpuPowerModel, Domain, DomainKind, DomainSource, Origin, RamPowerModel, Ranged, Source, TickSize,

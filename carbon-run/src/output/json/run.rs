@@ -1,5 +1,6 @@
 //! The whole object, in the order in which it is read.
 
+use super::beyond::Beyond;
 use super::domain::Domain;
 use super::energy::{EmissionsRange, EnergyOrigins, EnergyRange, EnergyRanges, JobEnergy};
 use super::gpu::Gpu;
@@ -78,6 +79,8 @@ pub(super) struct Run<'a> {
     emissions_range_g: Option<EmissionsRange>,
     #[serde(skip_serializing_if = "Option::is_none")]
     emissions_range_g_reason: Option<&'a str>,
+    #[serde(flatten)]
+    beyond: Beyond<'a>,
     host: Host<'a>,
     quality: Quality<'a>,
     busiest_processes: Vec<Process<'a>>,
@@ -249,6 +252,7 @@ impl<'a> From<&'a RunReport> for Run<'a> {
             emissions_g_reason: report.emissions.reason(),
             emissions_range_g: report.emissions.ranged().map(EmissionsRange::from),
             emissions_range_g_reason: report.emissions.reason(),
+            beyond: Beyond::from(&report.beyond),
             host: Host::from(&report.host),
             quality: Quality::from(&report.quality),
             busiest_processes: report.processes.iter().map(Process::from).collect(),

@@ -1,6 +1,7 @@
 //! The lines under the table: warnings with their remedy, and what the reader should know about this run.
 
 use super::Style;
+use super::beyond::alike;
 use crate::model::recording::Note;
 use crate::model::report::RunReport;
 use crate::model::slurm::SlurmTask;
@@ -19,6 +20,7 @@ pub(super) fn remarks(report: &RunReport, style: Style) -> Vec<String> {
         survivors(report),
         assumed_place(report),
         one_of_many(report),
+        alike(&report.emissions, &report.beyond),
     ];
     lines.extend(
         notes

@@ -1,6 +1,6 @@
 //! The figures: a title, then rows of label, value, range and what stands behind them.
 
-use super::Style;
+use super::{Style, beyond};
 use crate::model::recording::{DomainKind, Exit, GPU_IN_PACKAGE, NO_GPU, Origin, Ranged};
 use crate::model::report::{
     DomainReport, Figure, FoundIdle, GpuReport, IdlePower, Intensity, JobEnergy, RunReport,
@@ -25,18 +25,29 @@ const GPU: &[DomainKind] = &[DomainKind::Gpu];
 /// Why a machine has no figure for GPUs and needs none.
 const NO_NEWS: [&str; 2] = [NO_GPU, GPU_IN_PACKAGE];
 
-struct Row {
-    label: Cow<'static, str>,
+pub(in crate::output) struct Row {
+    pub(in crate::output) label: Cow<'static, str>,
     /// Whether this is what one looks for first.
-    headline: bool,
-    value: String,
-    range: String,
-    detail: String,
+    pub(in crate::output) headline: bool,
+    pub(in crate::output) value: String,
+    pub(in crate::output) range: String,
+    pub(in crate::output) detail: String,
+}
+
+impl Row {
+    /// A figure that is not known, and why.
+    pub(super) fn unknown(label: &'static str, reason: &str) -> Self {
+        unknown(label, false, reason)
+    }
 }
 
 /// The title and the rows, aligned.
 pub(super) fn table(report: &RunReport, style: Style) -> String {
-    let rows = rows(report);
+    title(report, style) + &aligned(&rows(report), style)
+}
+
+/// Rows with their cells one below the other.
+pub(in crate::output) fn aligned(rows: &[Row], style: Style) -> String {
     let widest = |cell: fn(&Row) -> &str| {
         rows.iter()
             .map(|row| cell(row).chars().count())
@@ -48,8 +59,8 @@ pub(super) fn table(report: &RunReport, style: Style) -> String {
         widest(|row| &row.value),
         widest(|row| &row.range),
     );
-    let mut text = title(report, style);
-    for row in &rows {
+    let mut text = String::new();
+    for row in rows {
         let label = format!("{:labels$}", row.label);
         let value = format!("{:values$}", row.value);
         let range = format!("{:ranges$}", row.range);
@@ -104,6 +115,7 @@ fn rows(report: &RunReport) -> Vec<Row> {
     );
     rows.extend(gpu_rows(report));
     rows.push(emissions_row(report));
+    rows.extend(beyond::rows(&report.beyond));
     rows.push(Row {
         label: "time".into(),
         headline: false,
@@ -262,7 +274,7 @@ fn emissions_row(report: &RunReport) -> Row {
 
 /// `France 2025, 42.3 g/kWh, lifecycle`, with the cloud region where there is one (`France (aws eu-west-3) 2025`), and the facility's overhead where there is one; of a time series
 /// `France by grid.csv, 48.2 g/kWh (31 to 77), lifecycle`.
-fn electricity(intensity: &Intensity, pue: f64) -> String {
+pub(in crate::output) fn electricity(intensity: &Intensity, pue: f64) -> String {
     let year = intensity.year.map(|year| format!(" {year}")).unwrap_or_default();
     let value = digits(intensity.value.value.get(), 3);
     let boundary = if intensity.boundary == "unstated" {

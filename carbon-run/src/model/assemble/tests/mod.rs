@@ -209,6 +209,7 @@ fn head(groups: Vec<CpuGroup>, domains: Vec<Domain>) -> Head {
             smt_weight_permille: 575,
             pue: 1.0,
             pue_from: None,
+            beyond: crate::model::recording::Beyond::default(),
             place: Place::World,
             intensity_series: None,
             allocated: None,
