@@ -12,6 +12,8 @@
 mod account;
 #[path = "real/jobs.rs"]
 mod jobs;
+#[path = "support/python.rs"]
+mod python;
 #[path = "real/report.rs"]
 mod report;
 

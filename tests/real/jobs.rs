@@ -1,54 +1,13 @@
 //! The jobs, made ready.
 
+use crate::python::python;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-/// A Python that can train: an environment of its own, kept between test runs. `None` where it cannot be had, which is
-/// said, and in CI is a failure.
+/// A Python that can train. `None` where it cannot be had, which is said, and in CI is a failure.
 pub(crate) fn python_with_scikit_learn() -> Option<PathBuf> {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-python");
-    let python = home.join("bin/python");
-    let imports = |python: &Path| {
-        let mut command = Command::new(python);
-        command
-            .args(["-c", "import sklearn.datasets"])
-            .stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    if imports(&python) {
-        return Some(python);
-    }
-    let made = succeeds(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))
-        && succeeds(
-            Command::new(&python)
-                .args(["-m", "pip", "install", "--quiet"])
-                .args([
-                    "--disable-pip-version-check",
-                    "--retries",
-                    "2",
-                    "scikit-learn>=1.3,<2",
-                ]),
-        );
-    if made && imports(&python) {
-        return Some(python);
-    }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "in CI this test has to run, and scikit-learn could not be installed"
-    );
-    println!(
-        "not run: scikit-learn could not be installed into a virtual environment (needs python3 with venv, and the network)"
-    );
-    None
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    python("real-python", &["scikit-learn>=1.3,<2"], "sklearn.datasets")
 }
 
 /// A crate without dependencies that keeps the compiler busy for a second or more.

@@ -1,6 +1,6 @@
 //! What a machine lets carbon-run measure, and the remedy for the rest: what `doctor` says.
 
-use super::recording::{CpuPowerModel, Host, RamPowerModel};
+use super::recording::{CpuPowerModel, Host, Note, RamPowerModel};
 use serde::Serialize;
 
 /// The version of the JSON form. Fields are added, never renamed or moved.
@@ -37,6 +37,10 @@ pub struct Checkup {
     pub table: Check,
     /// Every setting that is not a default: `country = FR (environment)`.
     pub settings: Vec<String>,
+    /// What CodeCarbon's configuration says and means nothing here: `tracking_mode (~/.codecarbon.config:3): why`.
+    pub unused: Vec<String>,
+    /// What is wrong with the settings, and no reason not to start.
+    pub notes: Vec<Note>,
 }
 
 /// What is known of a domain's power with nothing to do.

@@ -63,7 +63,25 @@ pub fn checkup_text(checkup: &Checkup, color: bool) -> String {
     }
     section(&mut text, "Results", std::slice::from_ref(&checkup.table), color);
     for (number, setting) in checkup.settings.iter().enumerate() {
-        entry(&mut text, if number == 0 { "Settings" } else { "" }, setting);
+        entry(
+            &mut text,
+            if number == 0 { "Settings" } else { "" },
+            &harmless(setting),
+        );
+    }
+    for (number, unused) in checkup.unused.iter().enumerate() {
+        let title = if number == 0 { "Without effect" } else { "" };
+        entry(&mut text, title, &harmless(unused));
+    }
+    for (number, note) in checkup.notes.iter().enumerate() {
+        entry(
+            &mut text,
+            if number == 0 { "Notes" } else { "" },
+            &harmless(&note.message),
+        );
+        if let Some(remedy) = &note.hint {
+            hint(&mut text, remedy);
+        }
     }
     text
 }
@@ -161,7 +179,7 @@ fn watts(power: Ranged<Watts>) -> String {
 mod tests {
     use super::*;
     use crate::model::checkup::SCHEMA;
-    use crate::model::recording::Host;
+    use crate::model::recording::{Host, Note};
 
     fn example() -> Checkup {
         let works = |name: &str, gives: &str| Check {
@@ -228,6 +246,13 @@ mod tests {
             place_named: false,
             table: works("emissions.csv", "can be written"),
             settings: vec!["country = FR (environment)".to_owned()],
+            unused: vec!["gpu_ids (~/.codecarbon.config:3): it is found out".to_owned()],
+            notes: vec![Note {
+                code: "unknown-variable".to_owned(),
+                message: "`CARBON_RUN_CONTRY` is no setting and was ignored".to_owned(),
+                hint: Some("did you mean `CARBON_RUN_COUNTRY`?".to_owned()),
+                degrades: true,
+            }],
         }
     }
 

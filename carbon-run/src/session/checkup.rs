@@ -1,7 +1,7 @@
 //! A look at what this machine lets us measure, by the same code that measures.
 
 use super::clocks;
-use super::electricity::{ElectricityError, Words};
+use super::electricity::{self, ElectricityError};
 use super::{gpus, prepare};
 use crate::accounting::daemon::Daemon;
 use crate::accounting::{self, AccountingError};
@@ -42,7 +42,7 @@ pub enum CheckupError {
 /// When the settings name no known place, or the machine names no CPU.
 pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
     let tables = Tables::embedded()?;
-    let electricity = Words::of(settings).electricity(tables)?;
+    let (electricity, misplaced) = electricity::in_force(settings, tables)?;
     let host = Host {
         slurm: host::slurm(std::env::vars_os()),
         ..host::probe(&settings.sysroot)
@@ -61,7 +61,7 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
             DomainSource::Counter { .. } | DomainSource::Power { .. } => {}
         }
     }
-    let table = settings.output_dir.join("emissions.csv");
+    let table = settings.output_dir.join(&settings.table);
     let written = probe_writable(&table);
     Ok(Checkup {
         schema: SCHEMA,
@@ -94,6 +94,12 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
             .filter_map(|(key, value, origin)| Some(format!("{} = {} ({origin})", key.name(), value?)))
             .filter(|said| !said.ends_with("(default)"))
             .collect(),
+        unused: settings
+            .unused
+            .iter()
+            .map(|unused| format!("{} ({}): {}", unused.key, unused.origin, unused.why))
+            .collect(),
+        notes: settings.notes.iter().cloned().chain(misplaced).collect(),
         host,
     })
 }

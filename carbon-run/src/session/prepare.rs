@@ -3,7 +3,7 @@
 use super::beyond::beyond;
 use super::by_daemon;
 use super::cpu_table::{self, CpuTableFileError};
-use super::electricity::{Electricity, ElectricityError, Words, uncovered};
+use super::electricity::{self, Electricity, ElectricityError, uncovered};
 use super::observer::Observer;
 use super::power_store::PowerStore;
 use super::{RUN_ID, clocks, gpus, under_slurm, words};
@@ -89,11 +89,12 @@ pub(super) struct Prepared {
 
 pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, NotPrepared> {
     let tables = Tables::embedded()?;
+    let (electricity, misplaced) = electricity::in_force(settings, tables)?;
     let Electricity {
         place,
         intensity,
         series,
-    } = Words::of(settings).electricity(tables)?;
+    } = electricity;
 
     let host = Host {
         slurm: host::slurm(std::env::vars_os()),
@@ -125,6 +126,7 @@ pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, N
         .chain(&opened.notes)
         .chain(&graphics.notes)
         .cloned()
+        .chain(misplaced)
         .chain(unclear)
         .chain(under_slurm::elsewhere(&words(settings), &settings.cgroups))
         .chain(gpus::misfit(&gpus, &settings.gpu_idle_power))

@@ -21,7 +21,9 @@ pub(super) fn placed(settings: &Settings, task: Option<&SlurmTask>, run_id: &str
         other => other.clone(),
     };
     placed.table = format!("emissions-{}.csv", task.key()).into();
-    if !said(Key::Csv) {
+    // That CodeCarbon writes a table everywhere is no wish to have one by this task.
+    let by_codecarbon = settings.csv && matches!(settings.origin(Key::Csv), Origin::CodeCarbon { .. });
+    if !said(Key::Csv) || by_codecarbon {
         placed.csv = false;
         if placed.json.is_none() {
             // A task may run several commands.

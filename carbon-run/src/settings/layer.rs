@@ -23,6 +23,13 @@ pub enum Origin {
     },
     /// In the environment.
     Environment,
+    /// In CodeCarbon's configuration.
+    CodeCarbon {
+        /// The key or the variable, as it is written there.
+        name: String,
+        /// `~/.codecarbon.config:3`, or `environment`.
+        place: String,
+    },
     /// On the command line.
     Flag,
 }
@@ -34,18 +41,21 @@ impl Origin {
         match self {
             Self::Flag => format!("--{}", key.name()),
             Self::Environment => key.variable(),
+            Self::CodeCarbon { name, .. } => name.clone(),
             Self::File { .. } | Self::Default => key.name().to_owned(),
         }
     }
 }
 
-/// For people: `default`, `/etc/carbon-run.toml:3`, `environment`, `command line`.
+/// For people: `default`, `/etc/carbon-run.toml:3`, `environment`, `CODECARBON_PUE`, `command line`.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Environment => f.write_str("environment"),
+            Self::CodeCarbon { name, place } if place == "environment" => f.write_str(name),
+            Self::CodeCarbon { place, .. } => f.write_str(place),
             Self::Flag => f.write_str("command line"),
         }
     }

@@ -1,5 +1,6 @@
 //! Reading the layers: the files, the environment. The only part of the settings that touches the machine.
 
+use super::codecarbon::{self, Words};
 use super::file::{self, FileError};
 use super::layer::{Layer, of_environment};
 use super::{Key, Origin, Settings, SettingsError, resolve};
@@ -115,8 +116,9 @@ pub fn load(
     flags: Layer,
     surroundings: &Surroundings,
 ) -> Result<Settings, SettingsError> {
-    let mut layers = Vec::new();
-    let mut notes = Vec::new();
+    let theirs = codecarbon(surroundings).meant();
+    let mut layers = vec![theirs.layer];
+    let mut notes = theirs.notes;
     let mut owners = BTreeMap::new();
     for path in surroundings.files() {
         match read(&path)? {
@@ -152,7 +154,33 @@ pub fn load(
         settings.state_dirs = surroundings.state_directories();
     }
     settings.notes = notes;
+    settings.unused = theirs.unused;
     Ok(settings)
+}
+
+/// What is said to CodeCarbon, in the order in which it reads it.
+fn codecarbon(surroundings: &Surroundings) -> Words {
+    let mut words = Words::default();
+    let home = surroundings.home();
+    let places = [home.map(Path::to_owned), Some(surroundings.directory.clone())];
+    for path in places
+        .into_iter()
+        .flatten()
+        .map(|place| place.join(codecarbon::FILE))
+    {
+        let shown = codecarbon::shown(&path, home);
+        match read(&path) {
+            Ok(Found::Text { bytes, owner }) => {
+                let stranger = Some(owner).filter(|owner| !surroundings.trusts(*owner));
+                words.of_file(&bytes, &shown, stranger);
+            }
+            Ok(Found::Nothing | Found::Hidden(_)) => {}
+            Err(FileError::Unreadable { source, .. }) => words.unreadable(&shown, &source.to_string()),
+            Err(_) => words.unreadable(&shown, "it is not a regular file"),
+        }
+    }
+    words.of_environment(&surroundings.environment);
+    words
 }
 
 enum Found {

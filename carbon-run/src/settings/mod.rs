@@ -2,10 +2,11 @@
 //!
 //! [`resolve`] is pure: it is given the layers, lowest first. [`load()`] reads them: `/etc/carbon-run.toml`, then
 //! `carbon-run/config.toml` under `XDG_CONFIG_HOME` or `~/.config`, then `carbon-run.toml` in the working directory, then
-//! the variables `CARBON_RUN_*`, then the flags. Whatever is wrong is an error before the start: a setting that is
+//! the variables `CARBON_RUN_*`, then the flags; below all of them, what CodeCarbon's configuration says. Whatever is wrong is an error before the start: a setting that is
 //! silently ignored is a wrong figure.
 
 mod beyond;
+mod codecarbon;
 mod file;
 mod key;
 mod layer;
@@ -14,6 +15,7 @@ mod replay;
 mod value;
 
 pub use beyond::{BeyondSettings, Embodied};
+pub use codecarbon::Unused;
 pub use file::FileError;
 pub use key::{Key, OWN_VARIABLES, VARIABLE_PREFIX};
 pub use layer::{Layer, Origin, Said, of_environment};
@@ -113,6 +115,8 @@ pub struct Settings {
     pub state_dirs: Vec<PathBuf>,
     /// Hardware files are read from `sys` and `proc` in here.
     pub sysroot: PathBuf,
+    /// What stands in CodeCarbon's configuration and means nothing here.
+    pub unused: Vec<Unused>,
     /// What is worth knowing of how these came about.
     pub notes: Vec<Note>,
     /// Where each setting that was said was said; the others are defaults.
@@ -237,6 +241,7 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         sysroot: chosen
             .read(Key::Sysroot, |value| value.path())?
             .unwrap_or_else(|| "/".into()),
+        unused: Vec::new(),
         notes: Vec::new(),
         origins: chosen
             .0

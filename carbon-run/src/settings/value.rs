@@ -39,7 +39,11 @@ impl BadValue {
 fn place(said: &Said) -> String {
     match &said.origin {
         origin @ super::Origin::File { .. } => format!("{origin}: "),
-        super::Origin::Default | super::Origin::Environment | super::Origin::Flag => String::new(),
+        super::Origin::CodeCarbon { place, .. } if place != "environment" => format!("{place}: "),
+        super::Origin::Default
+        | super::Origin::CodeCarbon { .. }
+        | super::Origin::Environment
+        | super::Origin::Flag => String::new(),
     }
 }
 
