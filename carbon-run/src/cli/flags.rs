@@ -164,6 +164,9 @@ struct Output {
     /// Directory of emissions.csv [default: the working directory]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, display_order = 3)]
     output_dir: Option<OsString>,
+    /// Name of the table in there [default: emissions.csv]
+    #[arg(long, value_name = "NAME", display_order = 3)]
+    output_file: Option<OsString>,
     /// Write the report as JSON; `-` is stdout
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, display_order = 4)]
     json: Option<OsString>,
@@ -178,6 +181,9 @@ struct RunOutput {
     /// Name of the project, for the reports
     #[arg(long, value_name = "NAME", display_order = 6)]
     project: Option<OsString>,
+    /// Id of an experiment, for the reports and for CodeCarbon's server
+    #[arg(long, value_name = "ID", display_order = 6)]
+    experiment_id: Option<OsString>,
     /// Add a row to emissions.csv; this is the default
     #[arg(long, overrides_with = "no_csv", display_order = 1)]
     csv: bool,
@@ -313,6 +319,7 @@ impl Models {
 impl Output {
     fn say(&self, layer: &mut Layer) {
         value(layer, Key::OutputDir, self.output_dir.as_ref());
+        value(layer, Key::OutputFile, self.output_file.as_ref());
         value(layer, Key::Json, self.json.as_ref());
         switch(layer, Key::Quiet, self.quiet);
     }
@@ -321,6 +328,7 @@ impl Output {
 impl RunOutput {
     fn say(&self, layer: &mut Layer) {
         value(layer, Key::Project, self.project.as_ref());
+        value(layer, Key::ExperimentId, self.experiment_id.as_ref());
         value(layer, Key::Record, self.record.as_ref());
         switch(layer, Key::Csv, self.csv);
         if self.no_csv {

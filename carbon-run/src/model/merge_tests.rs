@@ -23,6 +23,7 @@ fn rank(rank: u32) -> Part {
         inside_run: None,
         version: "0.1.0".to_owned(),
         project: None,
+        experiment_id: None,
         command: vec!["./app".to_owned()],
         started_ns: 1_000_000_000_000 + i64::from(rank) * 1_000_000,
         duration_s: 1.0,

@@ -31,6 +31,8 @@ pub struct RunReport {
     pub inside: Option<String>,
     /// `--project`.
     pub project: Option<String>,
+    /// `--experiment-id`.
+    pub experiment_id: Option<String>,
     /// The command and its arguments.
     pub command: Vec<Arg>,
     /// Wall clock at the start, nanoseconds since 1970-01-01T00:00:00Z.

@@ -115,7 +115,7 @@ fn columns(report: &RunReport) -> [(&'static str, String); 38] {
         ("timestamp", wall_clock::end(report).without_zone()),
         ("project_name", project.unwrap_or("carbon-run").to_owned()),
         ("run_id", report.run_id.clone()),
-        ("experiment_id", String::new()),
+        ("experiment_id", report.experiment_id.clone().unwrap_or_default()),
         ("duration", number(Some(seconds))),
         ("emissions", number(mass_kg)),
         (

@@ -24,6 +24,7 @@ pub(super) fn measured() -> RunReport {
         run_id: "0b0e4f1c-8f0e-4a55-9a2e-6a5a3f6c1d11".to_owned(),
         inside: None,
         project: Some("digits".to_owned()),
+        experiment_id: Some("5b0fa12a-3dd7-45bb-9766-cc326314d9f1".to_owned()),
         command: ["python", "train.py", "--epochs", "3"]
             .map(|arg| Arg::Text(arg.to_owned()))
             .to_vec(),
@@ -170,6 +171,7 @@ pub(super) fn estimated() -> RunReport {
     let [package, ram] = <[DomainReport; 2]>::try_from(measured.domains).unwrap();
     RunReport {
         project: None,
+        experiment_id: None,
         process_count: None,
         accounting: AccountingFacts {
             backend: Backend::Procfs,

@@ -207,6 +207,7 @@ pub fn merged_csv(merged: &Merged, run_id: &str) -> Result<EmissionsRow, &'stati
             merged.project.clone().unwrap_or_else(|| "carbon-run".to_owned()),
         ),
         ("run_id", run_id.to_owned()),
+        ("experiment_id", merged.experiment_id.clone().unwrap_or_default()),
         ("duration", number(seconds)),
         ("emissions", number(kilograms)),
         (

@@ -126,6 +126,7 @@ fn idle_power(
         run_id: String::new(),
         inside: None,
         project: None,
+        experiment_id: None,
         command: Vec::new(),
         started_at_unix_ns: 0,
         utc_offset_s: 0,

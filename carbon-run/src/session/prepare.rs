@@ -194,6 +194,7 @@ pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, N
             .ok()
             .filter(|outer| uuid::Uuid::parse_str(outer).is_ok()),
         project: settings.project.clone(),
+        experiment_id: settings.experiment_id.clone(),
         command: words(settings),
         started_at_unix_ns,
         utc_offset_s,

@@ -3,7 +3,7 @@
 use crate::model::recording::{Arg, Note};
 use crate::model::slurm::SlurmTask;
 use crate::settings::{Key, Origin, Settings, Target};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// Settings as they are meant in this task of a Slurm job. Nodes share their file systems, where appending from several of them tears
@@ -20,7 +20,7 @@ pub(super) fn placed(settings: &Settings, task: Option<&SlurmTask>, run_id: &str
         Some(Target::File(path)) => Some(Target::File(fill_in(path))),
         other => other.clone(),
     };
-    placed.table = format!("emissions-{}.csv", task.key()).into();
+    placed.table = beside(Path::new(&settings.table), &task.key());
     // That CodeCarbon writes a table everywhere is no wish to have one by this task.
     let by_codecarbon = settings.csv && matches!(settings.origin(Key::Csv), Origin::CodeCarbon { .. });
     if !said(Key::Csv) || by_codecarbon {
@@ -38,6 +38,17 @@ pub(super) fn placed(settings: &Settings, task: Option<&SlurmTask>, run_id: &str
         placed.quiet = true;
     }
     placed
+}
+
+/// `emissions.csv` to `emissions-KEY.csv`.
+fn beside(table: &Path, key: &str) -> OsString {
+    let mut name = table.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{key}"));
+    if let Some(extension) = table.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    name
 }
 
 /// Commands that only ask somebody else to run the job: what is started is no descendant of theirs.

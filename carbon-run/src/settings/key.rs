@@ -42,8 +42,12 @@ pub enum Key {
     RamPower,
     /// `--project`
     Project,
+    /// `--experiment-id`
+    ExperimentId,
     /// `--output-dir`
     OutputDir,
+    /// `--output-file`
+    OutputFile,
     /// `--csv`, `--no-csv`
     Csv,
     /// `--json`
@@ -84,7 +88,7 @@ pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
 
 impl Key {
     /// Every setting, in the order of the help.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::Country,
         Self::Region,
         Self::CloudProvider,
@@ -104,7 +108,9 @@ impl Key {
         Self::CpuTable,
         Self::RamPower,
         Self::Project,
+        Self::ExperimentId,
         Self::OutputDir,
+        Self::OutputFile,
         Self::Csv,
         Self::Json,
         Self::Record,
@@ -135,7 +141,13 @@ impl Key {
     ];
 
     /// The settings that name what is written to.
-    pub const WRITTEN: [Self; 4] = [Self::OutputDir, Self::Json, Self::Record, Self::StateDir];
+    pub const WRITTEN: [Self; 5] = [
+        Self::OutputDir,
+        Self::OutputFile,
+        Self::Json,
+        Self::Record,
+        Self::StateDir,
+    ];
 
     /// The long option without its dashes, and the key in a config file.
     #[must_use]
@@ -160,7 +172,9 @@ impl Key {
             Self::CpuTable => "cpu-table",
             Self::RamPower => "ram-power",
             Self::Project => "project",
+            Self::ExperimentId => "experiment-id",
             Self::OutputDir => "output-dir",
+            Self::OutputFile => "output-file",
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Record => "record",
@@ -227,6 +241,8 @@ impl Key {
             Self::IdlePower | Self::GpuIdlePower => "a list of numbers of watts, each at least 0",
             Self::SmtWeight => "a number from 0.5 to 1",
             Self::Project => "a name",
+            Self::ExperimentId => "an id",
+            Self::OutputFile => "the name of a file, without a directory",
             Self::OutputDir | Self::StateDir | Self::Sysroot => "the path of a directory",
             Self::Json => "the path of a file, or `-` for stdout",
             Self::CpuTable | Self::IntensityFile | Self::Record | Self::NvmlLibrary => "the path of a file",
@@ -271,7 +287,9 @@ impl Key {
             Self::CpuTable => "for example `cpus.csv`, with the columns `model,tdp_w,source`",
             Self::RamPower => "for example `0.36`",
             Self::Project => "for example `digits`",
+            Self::ExperimentId => "for example `5b0fa12a-3dd7-45bb-9766-cc326314d9f1`",
             Self::OutputDir => "for example `results`",
+            Self::OutputFile => "for example `emissions.csv`; `--output-dir` names the directory",
             Self::NvmlLibrary => "for example `/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1`",
             Self::StateDir => {
                 "what is known of this host's power is kept there, for example `/var/lib/carbon-run`"

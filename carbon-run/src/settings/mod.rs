@@ -66,11 +66,13 @@ pub struct Settings {
     pub beyond: BeyondSettings,
     /// `--project`.
     pub project: Option<String>,
+    /// `--experiment-id`: what CodeCarbon's readers group runs by.
+    pub experiment_id: Option<String>,
     /// Where `emissions.csv` lies.
     pub output_dir: PathBuf,
     /// Whether a row is added to the table there.
     pub csv: bool,
-    /// The table's name: `emissions.csv`, which CodeCarbon's readers know.
+    /// `--output-file`: the table's name, `emissions.csv` by default, which CodeCarbon's readers know.
     pub table: OsString,
     /// Where the JSON report goes, if anywhere.
     pub json: Option<Target>,
@@ -195,11 +197,14 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         pue: chosen.read(Key::Pue, |value| value.number(1.0))?,
         beyond: BeyondSettings::from(&chosen)?,
         project: chosen.read(Key::Project, |value| value.text())?,
+        experiment_id: chosen.read(Key::ExperimentId, |value| value.text())?,
         output_dir: chosen
             .read(Key::OutputDir, |value| value.path())?
             .unwrap_or_else(|| ".".into()),
         csv: chosen.switch(Key::Csv, true)?,
-        table: "emissions.csv".into(),
+        table: chosen
+            .read(Key::OutputFile, |value| value.file_name())?
+            .unwrap_or_else(|| "emissions.csv".into()),
         json: chosen.read(Key::Json, |value| value.target())?,
         record: chosen.read(Key::Record, |value| value.path())?,
         quiet: chosen.switch(Key::Quiet, false)?,
@@ -295,6 +300,8 @@ impl Settings {
             Key::CpuTable => self.cpu_table.as_ref().map(|path| path.display().to_string()),
             Key::RamPower => self.ram_power.map(|watts| watts.get().to_string()),
             Key::Project => self.project.clone(),
+            Key::ExperimentId => self.experiment_id.clone(),
+            Key::OutputFile => Some(self.table.display().to_string()),
             Key::OutputDir => Some(self.output_dir.display().to_string()),
             Key::Csv => Some(self.csv.to_string()),
             Key::Json => self.json.as_ref().map(|target| match target {

@@ -4,6 +4,7 @@
 use super::{BadValue, BeyondSettings, Chosen, Key, Layer, Target};
 use crate::model::recording::IdlePolicy;
 use crate::model::units::Watts;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What replaces the choices of a recording; `None` leaves the recording's own.
@@ -43,6 +44,8 @@ pub struct ReplaySettings {
     pub ram_power: Option<Watts>,
     /// Where `emissions.csv` lies.
     pub output_dir: PathBuf,
+    /// `--output-file`: the table's name.
+    pub table: OsString,
     /// Whether a row is added to `emissions.csv`; not unless asked for.
     pub csv: bool,
     /// Where the JSON report goes, if anywhere.
@@ -79,6 +82,9 @@ pub fn resolve_replay(recording: PathBuf, flags: &Layer) -> Result<ReplaySetting
         output_dir: chosen
             .read(Key::OutputDir, |value| value.path())?
             .unwrap_or_else(|| ".".into()),
+        table: chosen
+            .read(Key::OutputFile, |value| value.file_name())?
+            .unwrap_or_else(|| "emissions.csv".into()),
         csv: chosen.switch(Key::Csv, false)?,
         json: chosen.read(Key::Json, |value| value.target())?,
         quiet: chosen.switch(Key::Quiet, false)?,

@@ -3,7 +3,7 @@ use std::fs;
 use std::path::Path;
 
 /// For each setting two values and how each is written back. The layers of the table take turns with them.
-const VALUES: [(Key, [(&str, &str); 2]); 35] = [
+const VALUES: [(Key, [(&str, &str); 2]); 37] = [
     (Key::Country, [("FR", "FR"), ("Germany", "Germany")]),
     (Key::Region, [("CA-QC", "CA-QC"), ("US-CA", "US-CA")]),
     (Key::CloudProvider, [("aws", "aws"), ("gcp", "gcp")]),
@@ -38,7 +38,9 @@ const VALUES: [(Key, [(&str, &str); 2]); 35] = [
     ),
     (Key::RamPower, [("0.36", "0.36"), ("1", "1")]),
     (Key::Project, [("digits", "digits"), ("faces", "faces")]),
+    (Key::ExperimentId, [("5b0fa12a", "5b0fa12a"), ("b", "b")]),
     (Key::OutputDir, [("/srv/a", "/srv/a"), ("b", "b")]),
+    (Key::OutputFile, [("runs.csv", "runs.csv"), ("b", "b")]),
     (Key::Csv, [("false", "false"), ("1", "true")]),
     (Key::Json, [("-", "-"), ("r.json", "r.json")]),
     (Key::Record, [("a.jsonl", "a.jsonl"), ("b.jsonl", "b.jsonl")]),

@@ -16,9 +16,6 @@ use crate::settings::{self, ReplaySettings};
 use crate::sink::Screen;
 use std::collections::BTreeSet;
 
-/// The table that a replay adds a row to when asked.
-const TABLE: &str = "emissions.csv";
-
 /// Recomputes a report.
 ///
 /// # Errors
@@ -48,7 +45,7 @@ pub fn replay(flags: &Replay) -> Result<Outcome, Failure> {
         .intensity(&recording.head.choices.place)
         .map_err(|error| Failure::own(&error, Some(error.hint())))?;
     let report = assemble(&recording, intensity);
-    let csv = settings.csv.then(|| settings.output_dir.join(TABLE));
+    let csv = settings.csv.then(|| settings.output_dir.join(&settings.table));
     Results::wanted(csv, settings.json, !settings.quiet).deliver(&report, &mut Screen::stderr());
     Ok(Outcome::Status(0))
 }

@@ -174,6 +174,7 @@ impl Assembler {
             run_id: self.head.run_id,
             inside: self.head.inside,
             project: self.head.project,
+            experiment_id: self.head.experiment_id,
             command: self.head.command,
             started_at_unix_ns: self.head.started_at_unix_ns,
             utc_offset_s: self.head.utc_offset_s,

@@ -13,6 +13,7 @@ fn head() -> Head {
         run_id: "0b0e4f1c-8f0e-4a55-9a2e-6a5a3f6c1d11".to_owned(),
         inside: None,
         project: None,
+        experiment_id: None,
         command: vec![Arg::Text("cat".to_owned()), Arg::Bytes(vec![0xff, b'x'])],
         started_at_unix_ns: 1_760_000_000_123_456_789,
         utc_offset_s: 7200,

@@ -30,6 +30,8 @@ pub struct Part {
     pub version: String,
     /// The project.
     pub project: Option<String>,
+    /// The experiment's id.
+    pub experiment_id: Option<String>,
     /// The command, for people.
     pub command: Vec<String>,
     /// Nanoseconds since 1970-01-01T00:00:00Z.
@@ -107,6 +109,7 @@ struct Report {
     inside_run: Option<String>,
     carbon_run_version: String,
     project: Option<String>,
+    experiment_id: Option<String>,
     command: Vec<String>,
     started_at: String,
     duration_s: f64,
@@ -206,6 +209,7 @@ impl Part {
             inside_run: report.inside_run,
             version: report.carbon_run_version,
             project: report.project,
+            experiment_id: report.experiment_id,
             command: report.command,
             duration_s: report.duration_s,
             cpu_time_s: report.cpu_time_s,

@@ -86,6 +86,8 @@ pub struct Merged {
     pub command: Option<Vec<String>>,
     /// The project, where all parts have the same.
     pub project: Option<String>,
+    /// The experiment's id, where all parts have the same.
+    pub experiment_id: Option<String>,
     /// The first start: nanoseconds since 1970-01-01T00:00:00Z.
     pub started_ns: i64,
     /// From the first start to the last end, seconds.
@@ -138,6 +140,7 @@ impl Merged {
             accounts: distinct(&|part| part.account.clone()),
             command: same(parts, |part| part.command.clone()),
             project: same(parts, |part| part.project.clone()).flatten(),
+            experiment_id: same(parts, |part| part.experiment_id.clone()).flatten(),
             started_ns: started,
             duration_s: ended.saturating_sub(started) as f64 / 1e9,
             amount: Amount::of(parts.iter().copied()),

@@ -63,6 +63,9 @@ pub struct Head {
     pub inside: Option<String>,
     /// `--project`, if one was given.
     pub project: Option<String>,
+    /// `--experiment-id`, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment_id: Option<String>,
     /// The command and its arguments, byte for byte.
     pub command: Vec<Arg>,
     /// When the command was started: wall clock, nanoseconds since 1970-01-01T00:00:00Z.

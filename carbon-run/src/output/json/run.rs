@@ -24,6 +24,8 @@ pub(super) struct Run<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     inside_run: Option<&'a str>,
     project: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experiment_id: Option<&'a str>,
     command: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     command_bytes: Option<Vec<String>>,
@@ -207,6 +209,7 @@ impl<'a> From<&'a RunReport> for Run<'a> {
             run_id: &report.run_id,
             inside_run: report.inside.as_deref(),
             project: report.project.as_deref(),
+            experiment_id: report.experiment_id.as_deref(),
             command: report.command.iter().map(Arg::lossy).collect(),
             command_bytes: command_bytes(&report.command),
             started_at: wall_clock::start(report).rfc3339(),

@@ -14,6 +14,7 @@ pub fn merged_json(merged: &Merged) -> Result<Vec<u8>, serde_json::Error> {
         schema: SCHEMA,
         jobs: &merged.jobs,
         accounts: &merged.accounts,
+        experiment_id: merged.experiment_id.as_deref(),
         project: merged.project.as_deref(),
         project_reason: unless(&merged.project, DIFFER),
         command: merged.command.as_deref(),
@@ -54,6 +55,8 @@ struct Document<'a> {
     schema: &'static str,
     jobs: &'a [String],
     accounts: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experiment_id: Option<&'a str>,
     project: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     project_reason: Option<&'static str>,

@@ -26,7 +26,7 @@ fn said(meant: &Meant) -> Vec<(Key, String, String)> {
 }
 
 /// Their key, a value, and what carbon-run takes it for.
-const TAKEN: [(&str, &str, &str, &str); 14] = [
+const TAKEN: [(&str, &str, &str, &str); 16] = [
     ("country_2letter_iso_code", "FR", "country", "FR"),
     ("country_iso_code", "FRA", "country", "FRA"),
     ("region", "quebec", "region", "quebec"),
@@ -37,6 +37,8 @@ const TAKEN: [(&str, &str, &str, &str); 14] = [
     ("wue", "0.3", "wue", "0.3"),
     ("measure_power_secs", "0.5", "interval", "0.5"),
     ("project_name", "digits", "project", "digits"),
+    ("experiment_id", "5b0fa12a", "experiment-id", "5b0fa12a"),
+    ("output_file", "runs.csv", "output-file", "runs.csv"),
     ("output_dir", "/srv/results", "output-dir", "/srv/results"),
     ("save_to_file", "False", "csv", "false"),
     ("output_methods", "csv, logger", "csv", "true"),

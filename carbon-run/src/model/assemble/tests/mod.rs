@@ -189,6 +189,7 @@ fn head(groups: Vec<CpuGroup>, domains: Vec<Domain>) -> Head {
         run_id: "7f0a".to_owned(),
         inside: None,
         project: None,
+        experiment_id: None,
         command: Vec::new(),
         started_at_unix_ns: 0,
         utc_offset_s: 0,
