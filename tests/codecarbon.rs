@@ -9,6 +9,9 @@ mod package;
 #[path = "support/python.rs"]
 mod python;
 
+#[path = "support/python_codecarbon.rs"]
+mod python_codecarbon;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 

@@ -18,7 +18,7 @@ mod topology;
 pub use affinity::pin;
 pub use gpu_variables::gpu_variables;
 pub use identity::identity;
-pub use process::{myself, started_ticks};
+pub use process::{myself, started_ticks, user_name};
 pub use slurm::slurm;
 pub use topology::{HostError, Topology, topology};
 

@@ -7,7 +7,7 @@
 //!
 //! The command line is [`cli`] and [`settings`]; [`session`] conducts; [`launch`], [`accounting`], [`meter`], [`host`]
 //! and [`sink`] touch the machine; [`daemon`] does so for many jobs at once, and [`wire`] is what it says to them; [`http`]
-//! is how those who ask or tell somebody elsewhere do it; [`model`] and [`output`] are pure; [`verb`] has one file per verb.
+//! is how those who ask or tell somebody elsewhere do it, and [`publish`] tells others of a finished run; [`model`] and [`output`] are pure; [`verb`] has one file per verb.
 
 pub mod accounting;
 pub mod cli;
@@ -18,6 +18,7 @@ pub mod launch;
 pub mod meter;
 pub mod model;
 pub mod output;
+pub mod publish;
 pub mod session;
 pub mod settings;
 pub mod sink;

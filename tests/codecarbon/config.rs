@@ -37,6 +37,7 @@ fn doctor_lists_what_codecarbon_was_told_with_its_place() {
         "region = quebec (~/.codecarbon.config:5)",
         "pue = 1.2 (CODECARBON_PUE)",
         "output-dir = results (~/.codecarbon.config:7)",
+        "codecarbon-token = ... (~/.codecarbon.config:9)",
         "tracking_mode (~/.codecarbon.config:8): the job is measured",
     ] {
         assert!(text.contains(line), "`{line}` is missing from\n{text}");

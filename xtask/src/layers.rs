@@ -46,6 +46,8 @@ const LAYERS: &[Layer] = &[
     layer("wire", &["model"], &["recording", "units"]),
     // A request and its answer, and nothing of what they are about.
     layer("http", &[], &[]),
+    // Parcels are ready when they come here: it knows neither reports nor settings.
+    layer("publish", &["http"], &[]),
     // Of a daemon it knows no more than what is said to it.
     layer("accounting", &["model", "wire"], &["recording", "units"]),
     // Which decrease is a wrap is the model's knowledge, and the meter's own check of its counters needs it.
@@ -70,6 +72,8 @@ const LAYERS: &[Layer] = &[
             "sink",
             "settings",
             "output",
+            "http",
+            "publish",
             "model",
         ],
         &[],

@@ -6,9 +6,11 @@ use super::daemon::{Daemon, DaemonSocket};
 use super::doctor::Doctor;
 use super::estimate::Estimate;
 use super::kept_runs::{Recover, Status};
+pub(super) use super::machine::{NvmlLibrary, State, Sysroot};
 use super::merge::Merge;
 use super::offered::{Offered, backends, idle_policies};
 use super::place::Place;
+use super::publish::{Publish, Receivers};
 use crate::settings::{Key, Layer, Origin};
 use clap::{Args, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -30,6 +32,8 @@ pub struct RunFlags {
     output: Output,
     #[command(flatten)]
     run_output: RunOutput,
+    #[command(flatten)]
+    receivers: Receivers,
     #[command(flatten)]
     accounting: Accounting,
     #[command(flatten)]
@@ -76,6 +80,11 @@ pub enum Verb {
     /// Power by the model's name, with a range: for plans and for runs that nobody measured. As `carbon-run estimate --gpu A100 --gpus 8 --hours 72
     /// --country FR`. Place and facility may also be in the config files.
     Estimate(Box<Estimate>),
+    /// Send what earlier runs could not deliver, or what recordings have in them
+    ///
+    /// What a receiver that could not be reached, or refused, was to get is kept in the state directory. On a cluster whose nodes reach no
+    /// network, call this where there is one.
+    Publish(Box<Publish>),
     /// Say what running jobs have used so far
     ///
     /// As of the last checkpoint (`--checkpoint-interval`); the first comes after the first interval.
@@ -235,32 +244,6 @@ struct Accounting {
 }
 
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct NvmlLibrary {
-    /// Load NVIDIA's management library from FILE, instead of where the driver put it
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) nvml_library: Option<OsString>,
-}
-
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct State {
-    /// Keep what is known of this host's power in DIR
-    ///
-    /// By default /var/lib/carbon-run for root, else carbon-run under $XDG_STATE_HOME or ~/.local/state; what root's has is
-    /// read by everybody. Runs with `--sysroot` keep what they saw only where this is given.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(super) state_dir: Option<OsString>,
-}
-
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct Sysroot {
-    /// Read hardware files from DIR/sys and DIR/proc
-    ///
-    /// For containers and for tests. It changes nothing about the command.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(super) sysroot: Option<OsString>,
-}
-
-#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Verbose {
     /// Say on stderr what is being done
     #[arg(long, short, help_heading = None::<&str>)]
@@ -278,6 +261,7 @@ impl RunFlags {
         self.models.say(&mut layer);
         self.output.say(&mut layer);
         self.run_output.say(&mut layer);
+        self.receivers.say(&mut layer);
         self.accounting.say(&mut layer);
         switch(&mut layer, Key::Verbose, self.verbose.verbose);
         layer

@@ -9,9 +9,11 @@ mod doctor;
 mod estimate;
 mod flags;
 mod kept_runs;
+mod machine;
 mod merge;
 mod offered;
 mod place;
+mod publish;
 mod text;
 mod usage;
 
@@ -22,6 +24,7 @@ pub use estimate::Estimate;
 pub use flags::{Replay, RunFlags, Verb};
 pub use kept_runs::{Recover, Status};
 pub use merge::Merge;
+pub use publish::Publish;
 pub use usage::UsageError;
 
 use clap::builder::StyledStr;

@@ -37,6 +37,14 @@ pub(super) fn idle_policies() -> Vec<PossibleValue> {
         .collect()
 }
 
+pub(super) fn webhook_formats() -> Vec<PossibleValue> {
+    vec![
+        PossibleValue::new("report").help("the JSON report"),
+        PossibleValue::new("codecarbon")
+            .help("the cells of emissions.csv and the user's name, as CodeCarbon sends them"),
+    ]
+}
+
 pub(super) fn backends() -> Vec<PossibleValue> {
     vec![
         PossibleValue::new("auto").help("the best that this machine and your rights allow"),

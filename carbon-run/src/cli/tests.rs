@@ -259,7 +259,7 @@ fn the_defaults_that_the_help_names_are_those_in_force() {
             named += 1;
         }
     }
-    assert_eq!(named, 6);
+    assert_eq!(named, 8);
 }
 
 #[test]

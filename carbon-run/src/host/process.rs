@@ -17,6 +17,15 @@ pub fn myself() -> Launcher {
     }
 }
 
+/// The name of the user that carbon-run acts as; `None` where there is none for the number.
+#[must_use]
+pub fn user_name() -> Option<String> {
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid())
+        .ok()
+        .flatten()?;
+    Some(user.name)
+}
+
 /// When the process of that number was started, in clock ticks after boot (field 22 of proc_pid_stat(5)); `None`: there is none.
 #[must_use]
 pub fn started_ticks(pid: u32) -> Option<u64> {

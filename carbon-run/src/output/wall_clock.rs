@@ -17,6 +17,11 @@ impl LocalMoment {
         self.at.display_with_offset(self.offset).to_string()
     }
 
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub(super) fn unix_seconds(&self) -> f64 {
+        self.at.as_millisecond() as f64 / 1e3
+    }
+
     /// Local time to the second, without a zone: `2026-01-31T14:03:07`.
     pub(super) fn without_zone(&self) -> String {
         let local: DateTime = self.offset.to_datetime(self.at);

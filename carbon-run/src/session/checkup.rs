@@ -93,6 +93,7 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
             .explain()
             .filter_map(|(key, value, origin)| Some(format!("{} = {} ({origin})", key.name(), value?)))
             .filter(|said| !said.ends_with("(default)"))
+            .chain(secrets(settings))
             .collect(),
         unused: settings
             .unused
@@ -102,6 +103,14 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
         notes: settings.notes.iter().cloned().chain(misplaced).collect(),
         host,
     })
+}
+
+/// That there is one, and where; never what it is.
+fn secrets(settings: &Settings) -> Vec<String> {
+    let origins = settings.publishing.secret_origins.iter();
+    origins
+        .map(|(secret, origin)| format!("{} = ... ({origin})", secret.name()))
+        .collect()
 }
 
 /// By the same policy as a run's, before the run.

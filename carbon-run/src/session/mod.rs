@@ -15,8 +15,10 @@ mod memory_watch;
 mod observer;
 mod power_store;
 mod prepare;
+pub mod publishing;
 pub mod results;
 mod under_slurm;
+mod unsent;
 
 pub use prepare::modelled;
 
@@ -106,6 +108,7 @@ pub fn run(settings: &Settings) -> Result<Exit, NotStarted> {
         results.deliver(&report, &mut screen);
         PowerStore::of(settings).learn(&conditions, &report);
         checkpoints.remove();
+        publishing::publish(settings, &report, &mut screen);
     }
     Ok(exit)
 }

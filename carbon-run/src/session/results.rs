@@ -1,7 +1,7 @@
 //! Where results go: looked at before the start, so that a bad path is known in the first second; written at the end.
 
-use super::NotStarted;
 use super::prepare::NotPrepared;
+use super::{NotStarted, publishing};
 use crate::model::journal::Line;
 use crate::model::recording::Note;
 use crate::model::report::RunReport;
@@ -54,6 +54,7 @@ impl Results {
                 .filter_map(|path| probe_writable(path).err())
                 .map(|error| trouble(&error)),
         );
+        troubles.extend(publishing::troubles(settings));
         for note in &troubles {
             if settings.strict {
                 return Err(NotPrepared::strict(note).into());

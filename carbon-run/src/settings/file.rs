@@ -2,6 +2,7 @@
 
 use super::key::Key;
 use super::layer::{Layer, Origin};
+use super::secret::Secret;
 use std::io;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -144,6 +145,11 @@ pub(super) fn parse(bytes: &[u8], path: &Path, home: Option<&Path>) -> Result<La
     let mut layer = Layer::default();
     for (name, value) in entries {
         let line = line_at(bytes, name.span().start);
+        if let (Some(secret), DeValue::String(text)) = (Secret::named(name.get_ref()), value.get_ref()) {
+            let path = path.to_owned();
+            layer.confide(secret, text.to_string(), Origin::File { path, line });
+            continue;
+        }
         let key = Key::named(name.get_ref()).ok_or_else(|| FileError::UnknownKey {
             path: path.to_owned(),
             line,

@@ -54,6 +54,20 @@ pub enum Key {
     Json,
     /// `--record`
     Record,
+    /// `--codecarbon-api`
+    CodecarbonApi,
+    /// `--prometheus-file`
+    PrometheusFile,
+    /// `--prometheus-push`
+    PrometheusPush,
+    /// `--prometheus-user`
+    PrometheusUser,
+    /// `--webhook`
+    Webhook,
+    /// `--webhook-format`
+    WebhookFormat,
+    /// `--publish-timeout`
+    PublishTimeout,
     /// `--quiet`
     Quiet,
     /// `--verbose`
@@ -88,7 +102,7 @@ pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
 
 impl Key {
     /// Every setting, in the order of the help.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 44] = [
         Self::Country,
         Self::Region,
         Self::CloudProvider,
@@ -114,6 +128,13 @@ impl Key {
         Self::Csv,
         Self::Json,
         Self::Record,
+        Self::CodecarbonApi,
+        Self::PrometheusFile,
+        Self::PrometheusPush,
+        Self::PrometheusUser,
+        Self::Webhook,
+        Self::WebhookFormat,
+        Self::PublishTimeout,
         Self::Quiet,
         Self::Verbose,
         Self::Accounting,
@@ -140,13 +161,20 @@ impl Key {
         Self::IntensityFile,
     ];
 
-    /// The settings that name what is written to.
-    pub const WRITTEN: [Self; 5] = [
+    /// Those that together say what is told to a webhook: the format of a lower layer is not that of a higher one's address.
+    pub const HOOK: [Self; 2] = [Self::Webhook, Self::WebhookFormat];
+
+    /// The settings that name what is written to, and who is told of a run.
+    pub const WRITTEN: [Self; 9] = [
         Self::OutputDir,
         Self::OutputFile,
         Self::Json,
         Self::Record,
         Self::StateDir,
+        Self::CodecarbonApi,
+        Self::PrometheusFile,
+        Self::PrometheusPush,
+        Self::Webhook,
     ];
 
     /// The long option without its dashes, and the key in a config file.
@@ -178,6 +206,13 @@ impl Key {
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Record => "record",
+            Self::CodecarbonApi => "codecarbon-api",
+            Self::PrometheusFile => "prometheus-file",
+            Self::PrometheusPush => "prometheus-push",
+            Self::PrometheusUser => "prometheus-user",
+            Self::Webhook => "webhook",
+            Self::WebhookFormat => "webhook-format",
+            Self::PublishTimeout => "publish-timeout",
             Self::Quiet => "quiet",
             Self::Verbose => "verbose",
             Self::Accounting => "accounting",
@@ -245,7 +280,17 @@ impl Key {
             Self::OutputFile => "the name of a file, without a directory",
             Self::OutputDir | Self::StateDir | Self::Sysroot => "the path of a directory",
             Self::Json => "the path of a file, or `-` for stdout",
-            Self::CpuTable | Self::IntensityFile | Self::Record | Self::NvmlLibrary => "the path of a file",
+            Self::CpuTable
+            | Self::IntensityFile
+            | Self::Record
+            | Self::PrometheusFile
+            | Self::NvmlLibrary => "the path of a file",
+            Self::CodecarbonApi | Self::PrometheusPush | Self::Webhook => {
+                "an address that begins with `https://` or `http://`"
+            }
+            Self::PrometheusUser => "the name of a user",
+            Self::WebhookFormat => "one of `report`, `codecarbon`",
+            Self::PublishTimeout => "a time from 100 ms to 5 min",
             Self::DaemonSocket => "the path of a socket",
             Self::Cgroup => "a list of paths of control groups",
             Self::RamPower => "a number of watts per GiB of at least 0",
@@ -297,6 +342,15 @@ impl Key {
             Self::Sysroot => "it holds the directories `sys` and `proc`",
             Self::Json => "for example `report.json`",
             Self::Record => "for example `run.jsonl`",
+            Self::CodecarbonApi => "for example `https://api.codecarbon.io`",
+            Self::PrometheusFile => "for example `/var/lib/node_exporter/textfile/carbon-run.prom`",
+            Self::PrometheusPush => "for example `http://localhost:9091`",
+            Self::PrometheusUser => "its password is `prometheus-password` in a config file",
+            Self::Webhook => "for example `https://example.org/runs`",
+            Self::WebhookFormat => {
+                "`codecarbon` is what receivers of CodeCarbon's `emissions_endpoint` expect"
+            }
+            Self::PublishTimeout => "for example `5s`",
             Self::Csv => "`--csv` or `--no-csv` on the command line",
             Self::Quiet | Self::Verbose | Self::WaitTree | Self::Strict => {
                 "on the command line it takes no value"

@@ -2,6 +2,7 @@
 //! [`super::resolve`], so that every layer is held to the same ranges by the same code.
 
 use super::key::{Key, OWN_VARIABLES, VARIABLE_PREFIX};
+use super::secret::Secret;
 use crate::model::recording::Note;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -71,9 +72,20 @@ pub struct Said {
 }
 
 /// What one place says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Layer {
     said: BTreeMap<Key, Said>,
+    secrets: BTreeMap<Secret, Said>,
+}
+
+/// Without the secrets.
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(&self.said)
+            .entries(self.secrets.keys().map(|secret| (secret, "hidden")))
+            .finish()
+    }
 }
 
 impl Layer {
@@ -81,6 +93,17 @@ impl Layer {
     pub fn say(&mut self, key: Key, text: impl Into<OsString>, origin: Origin) {
         let text = text.into();
         self.said.insert(key, Said { text, origin });
+    }
+
+    /// Adds a secret.
+    pub fn confide(&mut self, secret: Secret, text: impl Into<OsString>, origin: Origin) {
+        let text = text.into();
+        self.secrets.insert(secret, Said { text, origin });
+    }
+
+    /// Every secret of it.
+    pub fn secrets(&self) -> impl Iterator<Item = (Secret, &Said)> {
+        self.secrets.iter().map(|(secret, said)| (*secret, said))
     }
 
     /// What it says of `key`.
@@ -107,6 +130,13 @@ pub fn of_environment<'a>(
             continue;
         };
         if OWN_VARIABLES.iter().any(|own| variable == own) || value.is_empty() {
+            continue;
+        }
+        if let Some(secret) = Secret::ALL
+            .into_iter()
+            .find(|secret| variable == secret.variable().as_str())
+        {
+            layer.confide(secret, value.clone(), Origin::Environment);
             continue;
         }
         match Key::ALL

@@ -11,7 +11,9 @@ mod file;
 mod key;
 mod layer;
 mod load;
+mod publishing;
 mod replay;
+mod secret;
 mod value;
 
 pub use beyond::{BeyondSettings, Embodied};
@@ -20,7 +22,9 @@ pub use file::FileError;
 pub use key::{Key, OWN_VARIABLES, VARIABLE_PREFIX};
 pub use layer::{Layer, Origin, Said, of_environment};
 pub use load::{Surroundings, load};
+pub use publishing::{Publishing, WebhookFormat, bare};
 pub use replay::{ReplaySettings, resolve_replay};
+pub use secret::{Hidden, Secret};
 pub use value::BadValue;
 
 use crate::model::recording::{Backend, IdlePolicy, Note};
@@ -78,6 +82,8 @@ pub struct Settings {
     pub json: Option<Target>,
     /// Where the recording goes, if anywhere.
     pub record: Option<PathBuf>,
+    /// Who is told of the run.
+    pub publishing: Publishing,
     /// No summary.
     pub quiet: bool,
     /// Say on stderr what is being done.
@@ -154,8 +160,10 @@ impl<'a> Chosen<'a> {
     fn from(layers: &'a [Layer]) -> Self {
         let mut chosen = BTreeMap::new();
         for layer in layers {
-            if Key::PLACE.iter().any(|key| layer.get(*key).is_some()) {
-                chosen.retain(|key, _| !Key::PLACE.contains(key));
+            for group in [&Key::PLACE[..], &Key::HOOK] {
+                if group.iter().any(|key| layer.get(*key).is_some()) {
+                    chosen.retain(|key, _| !group.contains(key));
+                }
             }
             chosen.extend(layer.iter());
         }
@@ -207,6 +215,7 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
             .unwrap_or_else(|| "emissions.csv".into()),
         json: chosen.read(Key::Json, |value| value.target())?,
         record: chosen.read(Key::Record, |value| value.path())?,
+        publishing: Publishing::of(&chosen, layers)?,
         quiet: chosen.switch(Key::Quiet, false)?,
         verbose: chosen.switch(Key::Verbose, false)?,
         idle_policy: chosen.read(Key::IdlePolicy, |value| value.idle_policy())?,
@@ -309,6 +318,13 @@ impl Settings {
                 Target::Stdout => "-".to_owned(),
             }),
             Key::Record => self.record.as_ref().map(|path| path.display().to_string()),
+            Key::CodecarbonApi
+            | Key::PrometheusFile
+            | Key::PrometheusPush
+            | Key::PrometheusUser
+            | Key::Webhook
+            | Key::WebhookFormat
+            | Key::PublishTimeout => self.publishing.written(key),
             Key::Quiet => Some(self.quiet.to_string()),
             Key::Verbose => Some(self.verbose.to_string()),
             Key::Accounting => Some(self.accounting.map_or("auto", Backend::name).to_owned()),

@@ -3,7 +3,7 @@ use std::fs;
 use std::path::Path;
 
 /// For each setting two values and how each is written back. The layers of the table take turns with them.
-const VALUES: [(Key, [(&str, &str); 2]); 37] = [
+const VALUES: [(Key, [(&str, &str); 2]); 44] = [
     (Key::Country, [("FR", "FR"), ("Germany", "Germany")]),
     (Key::Region, [("CA-QC", "CA-QC"), ("US-CA", "US-CA")]),
     (Key::CloudProvider, [("aws", "aws"), ("gcp", "gcp")]),
@@ -44,6 +44,28 @@ const VALUES: [(Key, [(&str, &str); 2]); 37] = [
     (Key::Csv, [("false", "false"), ("1", "true")]),
     (Key::Json, [("-", "-"), ("r.json", "r.json")]),
     (Key::Record, [("a.jsonl", "a.jsonl"), ("b.jsonl", "b.jsonl")]),
+    (
+        Key::CodecarbonApi,
+        [
+            ("https://a.example", "https://a.example"),
+            ("http://b/c", "http://b/..."),
+        ],
+    ),
+    (Key::PrometheusFile, [("/srv/a.prom", "/srv/a.prom"), ("b", "b")]),
+    (
+        Key::PrometheusPush,
+        [("http://a:9091", "http://a:9091"), ("https://b", "https://b")],
+    ),
+    (Key::PrometheusUser, [("me", "me"), ("you", "you")]),
+    (
+        Key::Webhook,
+        [("https://a/T0/s3cret", "https://a/..."), ("http://b", "http://b")],
+    ),
+    (
+        Key::WebhookFormat,
+        [("codecarbon", "codecarbon"), ("report", "report")],
+    ),
+    (Key::PublishTimeout, [("2", "2s"), ("1500ms", "1.5s")]),
     (Key::Quiet, [("true", "true"), ("0", "false")]),
     (Key::Verbose, [("yes", "true"), ("no", "false")]),
     (Key::Accounting, [("procfs", "procfs"), ("ebpf", "ebpf")]),
@@ -308,10 +330,12 @@ fn every_setting_refuses_a_value_that_makes_no_sense_with_a_remedy() {
 #[test]
 fn a_strangers_file_in_the_working_directory_does_not_say_what_is_written() {
     for key in Key::WRITTEN {
+        let values = VALUES.iter().find(|(of, _)| *of == key);
+        let [theirs, mine] = values.map(|(_, values)| values.map(|(text, _)| text)).unwrap();
         let mut home = home();
         home.write(
             "work/carbon-run.toml",
-            &format!("project = 'x'\n{} = 'theirs'\n", key.name()),
+            &format!("project = 'x'\n{} = '{theirs}'\n", key.name()),
         );
         assert!(
             home.load(Layer::default()).is_ok(),
@@ -338,7 +362,7 @@ fn a_strangers_file_in_the_working_directory_does_not_say_what_is_written() {
             error.hint()
         );
 
-        let settings = home.load(layer(key, "mine", Origin::Flag)).unwrap();
+        let settings = home.load(layer(key, mine, Origin::Flag)).unwrap();
         assert_eq!(settings.project.as_deref(), Some("x"));
     }
 }

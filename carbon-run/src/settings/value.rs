@@ -3,6 +3,7 @@
 use super::Target;
 use super::key::Key;
 use super::layer::Said;
+use super::publishing::WebhookFormat;
 use crate::model::recording::{Backend, IdlePolicy};
 use crate::model::units::Watts;
 use std::ffi::{OsStr, OsString};
@@ -16,6 +17,9 @@ const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(10).
 
 /// The shortest and the longest time between two checkpoints.
 const CHECKPOINTS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
+
+/// The shortest and the longest time that receivers may take.
+const PUBLISHING: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(300);
 
 /// A value that is not what [`Key::expects`] says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +116,29 @@ impl Reading<'_> {
         } else {
             Ok(path)
         }
+    }
+
+    /// Of HTTP, with a host. What else there is of it is the receiver's business.
+    pub(super) fn address(&self) -> Result<String, BadValue> {
+        self.parsed(|text| {
+            let (scheme, rest) = text.split_once("://")?;
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let good =
+                matches!(scheme, "http" | "https") && !host.is_empty() && !text.contains(char::is_whitespace);
+            good.then(|| text.to_owned())
+        })
+    }
+
+    pub(super) fn webhook_format(&self) -> Result<WebhookFormat, BadValue> {
+        self.parsed(|text| {
+            WebhookFormat::ALL
+                .into_iter()
+                .find(|format| format.name() == text)
+        })
+    }
+
+    pub(super) fn publish_timeout(&self) -> Result<Duration, BadValue> {
+        self.parsed(|text| time(text).filter(|time| PUBLISHING.contains(time)))
     }
 
     /// A name that leads into no other directory.

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod estimate;
 pub mod man;
 pub mod merge;
+pub mod publish;
 pub mod recover;
 pub mod replay;
 pub mod run;
@@ -89,6 +90,7 @@ fn verb_of(verb: &Verb) -> Result<Outcome, Failure> {
         Verb::Merge(flags) => merge::merge(flags),
         Verb::Recover(flags) => recover::recover(flags),
         Verb::Estimate(flags) => estimate::estimate(flags),
+        Verb::Publish(flags) => publish::publish(flags),
         Verb::Status(flags) => status::status(flags),
         Verb::Completions { shell } => print(&completions::completions(*shell)),
         Verb::Man => print(&man::man().map_err(|error| Failure::own(error, None))?),

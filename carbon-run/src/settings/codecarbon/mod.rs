@@ -7,6 +7,7 @@ mod ini;
 mod keys;
 
 use super::layer::{Layer, Origin};
+use super::secret::Secret;
 use super::{Key, resolve};
 use crate::model::recording::Note;
 use keys::{Meaning, meaning};
@@ -134,7 +135,12 @@ impl Words {
                     meant.nothing(key, word, "`country_iso_code` says it");
                 }
                 Some(Meaning::Setting(name)) => meant.say_named(name, key, word.text.clone(), word),
-                Some(Meaning::Secret(_)) => meant.nothing(key, word, "this version has no setting for it"),
+                Some(Meaning::Secret(name)) => match Secret::named(name) {
+                    Some(secret) => meant
+                        .layer
+                        .confide(secret, word.text.clone(), word.origin.clone()),
+                    None => meant.nothing(key, word, "this version has no setting for it"),
+                },
                 Some(Meaning::Results) => {}
                 Some(Meaning::Nothing(why)) => meant.nothing(key, word, why),
                 None => meant.nothing(key, word, "CodeCarbon 3.3.2 has no such key"),

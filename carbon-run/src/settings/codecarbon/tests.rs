@@ -46,7 +46,8 @@ const TAKEN: [(&str, &str, &str, &str); 16] = [
 ];
 
 /// Where it is no wish: nothing to take, nothing to tell.
-const SILENT: [(&str, &str); 4] = [
+const SILENT: [(&str, &str); 5] = [
+    ("emissions_endpoint", ""),
     ("save_to_api", "false"),
     ("save_to_logger", "false"),
     ("save_to_logfire", "false"),
@@ -62,7 +63,9 @@ fn every_key_of_codecarbon_is_taken_or_told() {
         let text = text.or(silent.map(|(_, text)| *text)).unwrap_or("x");
         let meant = meant(&format!("\n{key} = {text}\n"), &[]);
         assert!(meant.notes.is_empty(), "{key}: {:?}", meant.notes);
-        if let Some((.., ours, value)) = taken {
+        if meant.layer.secrets().count() > 0 {
+            assert_eq!(key, "api_key");
+        } else if let Some((.., ours, value)) = taken {
             let place = "~/.codecarbon.config:3".to_owned();
             let expected = (Key::named(ours).unwrap(), (*value).to_owned(), place);
             assert_eq!(said(&meant), [expected], "{key}");
@@ -74,6 +77,44 @@ fn every_key_of_codecarbon_is_taken_or_told() {
             assert_eq!(meant.unused[0].origin.to_string(), "~/.codecarbon.config:3");
             assert!(!meant.unused[0].why.is_empty());
         }
+    }
+}
+
+#[test]
+fn receivers_are_taken_where_it_says_that_they_are_to_be_told() {
+    for (text, taken) in [
+        (
+            "output_methods = api\n",
+            &[(Key::CodecarbonApi, "https://api.codecarbon.io")][..],
+        ),
+        (
+            "save_to_api = True\napi_endpoint = https://cc.example\n",
+            &[(Key::CodecarbonApi, "https://cc.example")],
+        ),
+        (
+            "save_to_prometheus = true\nprometheus_url = gw:9091\n",
+            &[(Key::PrometheusPush, "http://gw:9091")],
+        ),
+        ("api_endpoint = https://cc.example\nprometheus_url = gw\n", &[]),
+        (
+            "emissions_endpoint = http://h/x\n",
+            &[(Key::Webhook, "http://h/x"), (Key::WebhookFormat, "codecarbon")],
+        ),
+    ] {
+        let meant = meant(text, &[]);
+        let said: Vec<_> = said(&meant)
+            .into_iter()
+            .map(|(key, text, _)| (key, text))
+            .collect();
+        let expected: Vec<_> = taken
+            .iter()
+            .map(|(key, text)| (*key, (*text).to_owned()))
+            .collect();
+        for wanted in &expected {
+            assert!(said.contains(wanted), "{text}: {said:?}");
+        }
+        let published = said.iter().filter(|(key, _)| *key != Key::Csv).count();
+        assert_eq!(published, expected.len(), "{text}: {said:?}");
     }
 }
 
