@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "libtest shows it when it is asked to")]
 
+#[path = "codecarbon/compatible.rs"]
+mod compatible;
 #[path = "codecarbon/config.rs"]
 mod config;
 #[path = "codecarbon/package.rs"]

@@ -29,6 +29,8 @@ pub struct RunFlags {
     #[command(flatten)]
     models: Models,
     #[command(flatten)]
+    compatible: Compatible,
+    #[command(flatten)]
     output: Output,
     #[command(flatten)]
     run_output: RunOutput,
@@ -168,6 +170,17 @@ struct Models {
 }
 
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Models, where there is no meter")]
+struct Compatible {
+    /// Reckon with CodeCarbon's intensities and models (3.3.2), to go on with its figures
+    ///
+    /// Its table of countries and regions, its world average of 475 g/kWh for what it does not know, and where there is no meter its CPU and
+    /// memory models. They are labelled so in every report.
+    #[arg(long)]
+    codecarbon_compatible: bool,
+}
+
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output")]
 struct Output {
     /// Directory of emissions.csv [default: the working directory]
@@ -259,6 +272,11 @@ impl RunFlags {
         self.beyond.say(&mut layer);
         self.attribution.say(&mut layer);
         self.models.say(&mut layer);
+        switch(
+            &mut layer,
+            Key::CodecarbonCompatible,
+            self.compatible.codecarbon_compatible,
+        );
         self.output.say(&mut layer);
         self.run_output.say(&mut layer);
         self.receivers.say(&mut layer);

@@ -1,6 +1,6 @@
 //! Which region of which cloud people mean, and what is published of its facility.
 
-use super::places::{UnknownPlace, best};
+use super::places::{PlaceWords, UnknownPlace, best};
 use super::recording::{FigureFrom, Place};
 use super::tables::{CloudRegion, Tables};
 
@@ -49,6 +49,15 @@ impl Tables {
                 given: provider.to_owned(),
             })?;
         self.cloud_row(provider, region).map(Some)
+    }
+
+    /// ISO3 of the country in which the cloud region of these words is; `None` where they name none.
+    ///
+    /// # Errors
+    /// As [`Self::resolve_place`].
+    pub fn country_of_cloud(&self, words: &PlaceWords<'_>) -> Result<Option<&str>, UnknownPlace> {
+        let row = self.cloud(words.cloud_provider, words.cloud_region)?;
+        Ok(row.map(|row| row.iso3.as_str()))
     }
 
     /// The row of a region, by the provider's own name. Azure writes some with spaces (`West Europe`); an availability zone
@@ -130,7 +139,7 @@ impl Tables {
                 let row = self.countries.iter().find(|row| row.iso3 == *iso3)?;
                 Some(row.iso2.clone())
             }
-            Place::Given(_) | Place::Mix(_) | Place::World => None,
+            Place::Given(_) | Place::Mix(_) | Place::CodeCarbon { .. } | Place::World => None,
         }
     }
 
@@ -154,7 +163,6 @@ fn folded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::places::PlaceWords;
 
     fn tables() -> &'static Tables {
         Tables::embedded().unwrap()

@@ -30,6 +30,7 @@
 //! data sheets), GB of 10^9 bytes; the middle of the two. It is power per byte that the job holds, with no share for
 //! traffic. Watts per GiB that a person states take its place, 20 % up and down for the traffic.
 
+use super::codecarbon;
 use super::cpu_table::{CpuTable, StatedCpu};
 use super::design_power;
 use super::recording::{CpuPowerModel, Host, RamPowerModel, Ranged};
@@ -71,6 +72,8 @@ pub struct StatedModels {
     pub cpus: Option<CpuTable>,
     /// `--ram-power`: per GiB of memory.
     pub ram_per_gib: Option<Watts>,
+    /// `--codecarbon-compatible`: CodeCarbon's models in the place of the tables'.
+    pub codecarbon: bool,
 }
 
 impl Tables {
@@ -81,6 +84,9 @@ impl Tables {
         let packages = packages.max(1);
         if let Some((table, row)) = self.stated_row(host, stated) {
             return by_statement(host, packages, row, table.file());
+        }
+        if stated.codecarbon {
+            return self.codecarbon_cpu(host, packages);
         }
         let model = host.cpu_model.as_deref().unwrap_or_default();
         let (listed, metal) = (design_power::listed(model), host.virtualization.is_none());
@@ -124,21 +130,28 @@ impl Tables {
 
     /// Watts per GiB of resident memory.
     #[must_use]
-    pub fn ram_power(&self, stated: &StatedModels) -> RamPowerModel {
+    pub fn ram_power(&self, host: &Host, stated: &StatedModels) -> RamPowerModel {
         if let Some(watts) = stated.ram_per_gib {
             return RamPowerModel {
                 per_gib: scaled(STATED_RAM, watts.get()),
+                per_module: None,
                 basis: format!("{} W/GiB, as stated", watts.get()),
             };
         }
         let watts = |per_gb: f64| Watts::clamped(per_gb * GB_PER_GIB);
-        RamPowerModel {
+        let by_size = RamPowerModel {
             per_gib: Ranged {
                 low: watts(RAM_LOW_W_PER_GB),
                 value: watts(f64::midpoint(RAM_LOW_W_PER_GB, RAM_HIGH_W_PER_GB)),
                 high: watts(RAM_HIGH_W_PER_GB),
             },
+            per_module: None,
             basis: "0.284 W/GB (Boavizta) to 0.392 W/GB (Cloud Carbon Footprint)".to_owned(),
+        };
+        if stated.codecarbon {
+            codecarbon::memory(host, by_size)
+        } else {
+            by_size
         }
     }
 

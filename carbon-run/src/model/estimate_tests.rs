@@ -167,12 +167,15 @@ fn bare_metal_without_a_listed_cpu_is_modelled_by_its_hardware_threads() {
 
 #[test]
 fn memory_takes_a_third_of_a_watt_per_gib_or_what_is_stated() {
-    let model = tables().ram_power(&StatedModels::default());
+    let model = tables().ram_power(&Host::default(), &StatedModels::default());
     close(model.per_gib, [0.305, 0.363, 0.421]);
-    let stated = tables().ram_power(&StatedModels {
-        ram_per_gib: Some(Watts::new(0.5).unwrap()),
-        ..StatedModels::default()
-    });
+    let stated = tables().ram_power(
+        &Host::default(),
+        &StatedModels {
+            ram_per_gib: Some(Watts::new(0.5).unwrap()),
+            ..StatedModels::default()
+        },
+    );
     close(stated.per_gib, [0.4, 0.5, 0.6]);
     assert_eq!(stated.basis, "0.5 W/GiB, as stated");
 }

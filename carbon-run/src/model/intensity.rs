@@ -21,6 +21,7 @@
 //! - An energy mix: [`super::energy_mix`].
 //! - `--intensity`: none. The person knows.
 
+use super::codecarbon;
 use super::places::UnknownPlace;
 use super::recording::{Place, Ranged};
 use super::report::{CloudPlace, Intensity};
@@ -101,6 +102,7 @@ impl Tables {
                     (&row.boundary, &row.flow),
                 ))
             }
+            Place::CodeCarbon { country, region } => self.compatible(country, region.as_deref()),
             Place::World => {
                 let row = &self.world;
                 let range = self.anywhere();
@@ -110,6 +112,53 @@ impl Tables {
                 Ok(world)
             }
         }
+    }
+
+    fn compatible(&self, country: &str, region: Option<&str>) -> Result<Intensity, UnknownPlace> {
+        let rows = &mut self.compatible.iter();
+        let row = rows
+            .find(|row| row.country == country && row.region == region.unwrap_or_default())
+            .ok_or_else(|| UnknownPlace::Country {
+                given: country.to_owned(),
+                nearest: Vec::new(),
+            })?;
+        let world = country == codecarbon::WORLD;
+        let belief = Belief {
+            share: COUNTRY_SHARE,
+            floor_g: COUNTRY_FLOOR_G,
+            rounding_g: 0.0,
+        };
+        let around = self.around(row.g_per_kwh, row.year.unwrap_or_default(), &belief);
+        let value = if world {
+            let anywhere = self.anywhere();
+            Ranged {
+                low: GramsPerKwh::clamped(anywhere.low.get().min(row.g_per_kwh)),
+                value: around.value,
+                high: GramsPerKwh::clamped(anywhere.high.get().max(row.g_per_kwh)),
+            }
+        } else {
+            around
+        };
+        let name = self.country(country).map_or(country, |known| known.name.as_str());
+        let name = match region {
+            Some(region) => format!("{region}, {name}"),
+            None if world => "world average of CodeCarbon".to_owned(),
+            None => name.to_owned(),
+        };
+        let code = if row.code.is_empty() { country } else { &row.code };
+        // A region of theirs may be of any boundary; a country is what Our World in Data has of Ember.
+        let boundary = if region.is_some() { "unstated" } else { "lifecycle" };
+        let mut intensity = self.located(
+            value,
+            (code, &name),
+            row.year.unwrap_or_default(),
+            &row.source,
+            (boundary, "unstated"),
+        );
+        intensity.year = row.year;
+        intensity.method = codecarbon::LABEL.to_owned();
+        intensity.assumed = world;
+        Ok(intensity)
     }
 
     fn located(

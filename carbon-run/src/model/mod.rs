@@ -8,6 +8,7 @@ pub mod calibration;
 pub mod checkpoint;
 pub mod checkup;
 pub mod clouds;
+pub mod codecarbon;
 pub mod counter;
 pub mod cpu_key;
 pub mod cpu_series;

@@ -21,6 +21,7 @@ const REGIONS: &str = include_str!("../../data/grid/region.csv");
 const WORLD: &str = include_str!("../../data/grid/world.csv");
 const VCPU: &str = include_str!("../../data/hardware/vcpu_power.csv");
 const SERIES: &str = include_str!("../../data/hardware/cpu_series.csv");
+const COMPATIBLE: &str = include_str!("../../data/codecarbon/intensity.csv");
 const SOURCES: &str = include_str!("../../data/sources.toml");
 const CPU_TDP: &str = include_str!("../../data/hardware/cpu_tdp.csv");
 
@@ -39,6 +40,7 @@ pub struct Tables {
     pub(super) gpus: Vec<GpuBoard>,
     pub(super) vcpus: Vec<VcpuPower>,
     pub(super) series: Vec<Series>,
+    pub(super) compatible: Vec<CompatibleIntensity>,
     sources: Vec<Source>,
 }
 
@@ -154,6 +156,20 @@ pub(super) struct GpuBoard {
     pub(super) tdp_w: f64,
 }
 
+/// A row of codecarbon/intensity.csv.
+#[derive(Debug, Deserialize)]
+pub(super) struct CompatibleIntensity {
+    /// ISO3, or `WORLD`.
+    pub(super) country: String,
+    /// As CodeCarbon names it, lower case; empty for the country.
+    pub(super) region: String,
+    /// ISO3, or ISO 3166-2; empty where there is none.
+    pub(super) code: String,
+    pub(super) g_per_kwh: f64,
+    pub(super) year: Option<u16>,
+    pub(super) source: String,
+}
+
 /// What a report says of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Source {
@@ -208,6 +224,7 @@ impl Tables {
             gpus: rows("hardware/gpu_tdp.csv", GPU_TDP)?,
             vcpus: rows("hardware/vcpu_power.csv", VCPU)?,
             series: rows("hardware/cpu_series.csv", SERIES)?,
+            compatible: rows("codecarbon/intensity.csv", COMPATIBLE)?,
             sources: sources.source,
         })
     }

@@ -186,6 +186,9 @@ pub fn in_force(
     tables: &Tables,
 ) -> Result<(Electricity, Option<Note>), ElectricityError> {
     let words = Words::of(settings);
+    if settings.codecarbon_compatible && words.place.intensity.is_none() && words.place.energy_mix.is_none() {
+        return compatible(&words, tables);
+    }
     let theirs = |key| matches!(settings.origin(key), Origin::CodeCarbon { .. });
     let any_of_theirs = [Key::Country, Key::Region, Key::CloudProvider, Key::CloudRegion].map(theirs);
     let wrong = match words.electricity(tables) {
@@ -232,6 +235,31 @@ pub fn in_force(
         .electricity(tables)?,
     };
     Ok((electricity, Some(note)))
+}
+
+/// By CodeCarbon's table and its rule that nothing is unknown; only, it is said.
+fn compatible(words: &Words<'_>, tables: &Tables) -> Result<(Electricity, Option<Note>), ElectricityError> {
+    let PlaceWords { country, region, .. } = words.place;
+    let cloud = tables.country_of_cloud(&words.place)?;
+    let place = tables.codecarbon_place(country.or(cloud), region);
+    let intensity = tables.intensity(&place)?;
+    let named = country.or(cloud).or(region);
+    let note = named.filter(|_| intensity.assumed).map(|named| Note {
+        code: "codecarbon-place".to_owned(),
+        message: format!(
+            "CodeCarbon knows no `{named}`; its world average of {} g/kWh is taken",
+            intensity.value.value.get()
+        ),
+        hint: None,
+        degrades: true,
+    });
+    let series = words.file.map(read).transpose()?;
+    let electricity = Electricity {
+        place,
+        intensity,
+        series,
+    };
+    Ok((electricity, note))
 }
 
 /// That a series does not have the moment at which a run starts: wall clock, nanoseconds since 1970-01-01T00:00:00Z.

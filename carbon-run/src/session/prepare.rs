@@ -11,6 +11,7 @@ use crate::accounting::{self, AccountingError, Opened};
 use crate::host::{self, HostError};
 use crate::launch::sheltered;
 use crate::meter;
+use crate::model::codecarbon;
 use crate::model::estimate::StatedModels;
 use crate::model::recording::{
     Beyond, Choices, CpuGroup, Domain, DomainKind, DomainSource, Head, Host, IdlePolicy, KnownPower, Note,
@@ -20,7 +21,7 @@ use crate::model::report::Intensity;
 use crate::model::slurm::tasks_on_node;
 use crate::model::tables::{TableError, Tables};
 use crate::model::units::Share;
-use crate::settings::Settings;
+use crate::settings::{Key, Origin as Said, Settings};
 use std::time::Duration;
 
 /// Why carbon-run could not get ready. The command was not started.
@@ -225,6 +226,7 @@ pub(super) fn stated_models(settings: &Settings) -> Result<StatedModels, CpuTabl
     Ok(StatedModels {
         cpus: settings.cpu_table.as_deref().map(cpu_table::read).transpose()?,
         ram_per_gib: settings.ram_power,
+        codecarbon: settings.codecarbon_compatible,
     })
 }
 
@@ -261,6 +263,14 @@ pub fn modelled(
     stated: &StatedModels,
 ) -> Vec<Domain> {
     let missing = |kind| !measured.iter().any(|domain| domain.kind == kind && domain.summed);
+    let label = |model: &str| {
+        let label = if stated.codecarbon {
+            codecarbon::LABEL
+        } else {
+            model
+        };
+        label.to_owned()
+    };
     let mut domains = Vec::new();
     if missing(DomainKind::Package) {
         let mut packages: Vec<u32> = groups.iter().map(|group| group.package).collect();
@@ -270,7 +280,7 @@ pub fn modelled(
         domains.push(Domain {
             name: "cpu-model".to_owned(),
             kind: DomainKind::Package,
-            origin: Origin::Estimated("cpu-model".to_owned()),
+            origin: Origin::Estimated(label("cpu-model")),
             groups: Vec::new(),
             summed: true,
             source: DomainSource::CpuModel(tables.cpu_power(host, count, stated)),
@@ -280,10 +290,10 @@ pub fn modelled(
         domains.push(Domain {
             name: "ram-model".to_owned(),
             kind: DomainKind::Dram,
-            origin: Origin::Estimated("ram-model".to_owned()),
+            origin: Origin::Estimated(label("ram-model")),
             groups: Vec::new(),
             summed: true,
-            source: DomainSource::RamModel(tables.ram_power(stated)),
+            source: DomainSource::RamModel(tables.ram_power(host, stated)),
         });
     }
     domains
@@ -300,7 +310,7 @@ pub(super) fn choices(settings: &Settings, place: Place, host: &Host, tables: &T
     Choices {
         idle_policy: settings.idle_policy.unwrap_or(by_situation),
         idle_power: settings.idle_power.clone(),
-        smt_weight_permille: settings.smt_weight_permille,
+        smt_weight_permille: smt_weight_permille(settings),
         pue,
         pue_from,
         place,
@@ -312,6 +322,15 @@ pub(super) fn choices(settings: &Settings, place: Place, host: &Host, tables: &T
         allocated_among: allocation
             .and_then(|allocation| u32::try_from(allocation.among).ok())
             .filter(|tasks| *tasks > 1),
+    }
+}
+
+/// CodeCarbon takes a thread beside a busy sibling for a whole one.
+fn smt_weight_permille(settings: &Settings) -> u32 {
+    if settings.codecarbon_compatible && *settings.origin(Key::SmtWeight) == Said::Default {
+        1000
+    } else {
+        settings.smt_weight_permille
     }
 }
 

@@ -68,6 +68,8 @@ pub struct Settings {
     pub pue: Option<f64>,
     /// `--wue`, `--embodied`, `--lifetime`, `--functional-unit`.
     pub beyond: BeyondSettings,
+    /// `--codecarbon-compatible`: its intensities, and its models where there is no meter.
+    pub codecarbon_compatible: bool,
     /// `--project`.
     pub project: Option<String>,
     /// `--experiment-id`: what CodeCarbon's readers group runs by.
@@ -204,6 +206,7 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
         pue: chosen.read(Key::Pue, |value| value.number(1.0))?,
         beyond: BeyondSettings::from(&chosen)?,
+        codecarbon_compatible: chosen.switch(Key::CodecarbonCompatible, false)?,
         project: chosen.read(Key::Project, |value| value.text())?,
         experiment_id: chosen.read(Key::ExperimentId, |value| value.text())?,
         output_dir: chosen
@@ -308,6 +311,7 @@ impl Settings {
             Key::SmtWeight => Some((f64::from(self.smt_weight_permille) / 1000.0).to_string()),
             Key::CpuTable => self.cpu_table.as_ref().map(|path| path.display().to_string()),
             Key::RamPower => self.ram_power.map(|watts| watts.get().to_string()),
+            Key::CodecarbonCompatible => Some(self.codecarbon_compatible.to_string()),
             Key::Project => self.project.clone(),
             Key::ExperimentId => self.experiment_id.clone(),
             Key::OutputFile => Some(self.table.display().to_string()),

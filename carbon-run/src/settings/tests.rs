@@ -3,7 +3,7 @@ use std::fs;
 use std::path::Path;
 
 /// For each setting two values and how each is written back. The layers of the table take turns with them.
-const VALUES: [(Key, [(&str, &str); 2]); 44] = [
+const VALUES: [(Key, [(&str, &str); 2]); 45] = [
     (Key::Country, [("FR", "FR"), ("Germany", "Germany")]),
     (Key::Region, [("CA-QC", "CA-QC"), ("US-CA", "US-CA")]),
     (Key::CloudProvider, [("aws", "aws"), ("gcp", "gcp")]),
@@ -37,6 +37,7 @@ const VALUES: [(Key, [(&str, &str); 2]); 44] = [
         [("/srv/cpus.csv", "/srv/cpus.csv"), ("b.csv", "b.csv")],
     ),
     (Key::RamPower, [("0.36", "0.36"), ("1", "1")]),
+    (Key::CodecarbonCompatible, [("true", "true"), ("no", "false")]),
     (Key::Project, [("digits", "digits"), ("faces", "faces")]),
     (Key::ExperimentId, [("5b0fa12a", "5b0fa12a"), ("b", "b")]),
     (Key::OutputDir, [("/srv/a", "/srv/a"), ("b", "b")]),

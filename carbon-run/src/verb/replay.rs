@@ -60,6 +60,7 @@ fn remodel(recording: &mut Recording, settings: &ReplaySettings, tables: &Tables
             .transpose()
             .map_err(|error| Failure::own(&error, Some(error.hint().to_owned())))?,
         ram_per_gib: settings.ram_power,
+        codecarbon: false,
     };
     let Head {
         domains,
@@ -75,7 +76,7 @@ fn remodel(recording: &mut Recording, settings: &ReplaySettings, tables: &Tables
                 *model = tables.cpu_power(host, packages, &stated);
             }
             DomainSource::RamModel(model) if stated.ram_per_gib.is_some() => {
-                *model = tables.ram_power(&stated);
+                *model = tables.ram_power(host, &stated);
             }
             DomainSource::CpuModel(_)
             | DomainSource::RamModel(_)

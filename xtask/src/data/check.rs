@@ -1,6 +1,9 @@
 //! `cargo xtask data check`: what must be true of every table. Offline; returns problems, never repairs.
 
-use super::{check_cloud, check_grid, check_hardware, sources, sources::Sources, sources_md, table, version};
+use super::{
+    check_cloud, check_grid, check_hardware, codecarbon, sources, sources::Sources, sources_md, table,
+    version,
+};
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,7 +15,7 @@ const LARGEST_BYTES: usize = 300_000;
 pub(crate) type Problem = String;
 
 /// The embedded tables and the columns that each must have, in order.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 14] = [
     (
         "cloud/provider.csv",
         "provider,name,pue,pue_year,pue_source,wue_l_per_kwh,wue_year,wue_source",
@@ -47,6 +50,7 @@ const TABLES: [(&str, &str); 13] = [
         "vendor,family,models,steppings,name,year,min_w,max_w,proxy,source",
     ),
     ("hardware/cpu_series.csv", "pattern,kind,name,source"),
+    (codecarbon::TABLE, codecarbon::HEADER),
 ];
 
 /// The year on this machine's clock, UTC, near enough (a year of 365.2425 days).
@@ -88,6 +92,7 @@ pub(crate) fn all(data: &Path, this_year: u16) -> Result<Vec<Problem>> {
     check_hardware::tdp(&mut checker, text("hardware/cpu_tdp.csv"));
     let names = check_hardware::vcpu(&mut checker, text("hardware/vcpu_power.csv"));
     check_hardware::series(&mut checker, text("hardware/cpu_series.csv"), &names);
+    codecarbon::check(&mut checker, text(codecarbon::TABLE));
     checker.sources(data);
     checker.version(
         data,

@@ -13,7 +13,7 @@ impl Copy {
     fn sound() -> Self {
         let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data");
         let folder = tempfile::tempdir().unwrap();
-        for sub in ["cloud", "grid", "hardware"] {
+        for sub in ["cloud", "codecarbon", "grid", "hardware"] {
             std::fs::create_dir(folder.path().join(sub)).unwrap();
         }
         let others = ["sources.toml", "SOURCES.md", "VERSION"];
@@ -269,4 +269,19 @@ fn figures_outside_their_ranges_are_refused() {
 fn a_table_that_was_changed_by_hand_is_told() {
     let problems = Copy::with("grid/world.csv", "458.49", "458.5");
     told(&problems, "VERSION: -", "not that of the tables");
+}
+
+#[test]
+fn a_compatible_table_without_its_stand_in_or_with_a_place_twice_is_refused() {
+    let table = "codecarbon/intensity.csv";
+    told(
+        &Copy::with(table, "WORLD,,WORLD,", "WORLE,,WORLD,"),
+        "codecarbon/intensity.csv: WORLD",
+        "is missing",
+    );
+    told(
+        &Copy::with(table, "CAN,quebec,CA-QC,", "CAN,ontario,CA-QC,"),
+        "codecarbon/intensity.csv: CAN ontario",
+        "out of order",
+    );
 }

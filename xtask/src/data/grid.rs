@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Pounds to kilograms (exact, by definition since 1959): lb/MWh times this is g/kWh.
-const KG_PER_LB: f64 = 0.453_592_37;
+pub(super) const KG_PER_LB: f64 = 0.453_592_37;
 
 #[derive(Deserialize)]
 struct Iso {
@@ -325,7 +325,7 @@ fn title(name: &str) -> String {
     name.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-fn json<T: serde::de::DeserializeOwned>(folder: &Path, name: &str) -> Result<T> {
+pub(super) fn json<T: serde::de::DeserializeOwned>(folder: &Path, name: &str) -> Result<T> {
     let path = folder.join(name);
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("cannot parse `{}`", path.display()))

@@ -9,6 +9,7 @@ mod check_cloud;
 mod check_grid;
 mod check_hardware;
 mod cloud;
+mod codecarbon;
 mod diff;
 mod fetch;
 mod grid;

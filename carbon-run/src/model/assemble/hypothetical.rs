@@ -49,7 +49,7 @@ pub fn hypothetical(
         part("cpu", model.basis.clone(), at(&model, busy));
     }
     if let Some(gib) = hardware.memory_gib {
-        let model = tables.ram_power(&StatedModels::default());
+        let model = tables.ram_power(&Host::default(), &StatedModels::default());
         let power = each(model.per_gib, |watts| Watts::clamped(watts.get() * gib));
         part("ram", format!("{gib} GiB, {}", model.basis), power);
     }

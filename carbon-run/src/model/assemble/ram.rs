@@ -2,6 +2,7 @@
 
 use super::carbon::Blend;
 use super::supply::Supply;
+use crate::model::codecarbon;
 use crate::model::recording::{MemoryUse, RamPowerModel, Ranged, Tail};
 use crate::model::units::{GramsPerKwh, Joules, Moment, Watts};
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub(super) struct MemoryBooks {
     last: Option<MemoryUse>,
     /// Byte-seconds so far, from the least to the most.
     integral: [f64; 3],
+    /// Seconds of modules at full power, as CodeCarbon guesses them.
+    module_seconds: f64,
     /// Whether there is an integral without any look: by the peak alone.
     by_peak: bool,
     /// What was proportional of the resident memory at the last close look.
@@ -111,6 +114,8 @@ impl MemoryBooks {
             let [_, value, _] = bytes;
             self.carbon.add(value * seconds, intensity);
         }
+        let [_, likeliest, _] = bytes;
+        self.module_seconds += codecarbon::drawing_modules(likeliest / GIB) * seconds;
         for (part, bytes) in self.integral.iter_mut().zip(bytes) {
             *part += bytes * seconds;
         }
@@ -145,10 +150,19 @@ impl MemoryBooks {
         }
         let [low, value, high] = self.integral;
         let at = |per_gib: Watts, byte_seconds: f64| Joules::clamped(per_gib.get() * byte_seconds / GIB);
-        Some(Ranged {
+        let by_size = Ranged {
             low: at(model.per_gib.low, low),
             value: at(model.per_gib.value, value),
             high: at(model.per_gib.high, high),
+        };
+        let Some(per_module) = model.per_module else {
+            return Some(by_size);
+        };
+        let value = Joules::clamped(per_module.get() * self.module_seconds.max(0.0));
+        Some(Ranged {
+            low: Joules::clamped(by_size.low.get().min(value.get())),
+            value,
+            high: Joules::clamped(by_size.high.get().max(value.get())),
         })
     }
 }

@@ -56,6 +56,14 @@ pub enum Place {
     Region(String),
     /// `--country`: ISO 3166-1 alpha-3, as `FRA`.
     Country(String),
+    /// `--codecarbon-compatible`: a row of the table that CodeCarbon 3.3.2 reckons with.
+    CodeCarbon {
+        /// ISO 3166-1 alpha-3, or `WORLD` for what it does not know.
+        country: String,
+        /// As it names it: `quebec`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
+    },
     /// Nothing was said: the world average, named as such.
     World,
 }

@@ -116,6 +116,10 @@ pub struct CpuPowerModel {
 pub struct RamPowerModel {
     /// Watts per GiB.
     pub per_gib: Ranged<Watts>,
+    /// Watts per module of memory, where modules are guessed from the job's memory: the energy is then by these, and
+    /// [`Self::per_gib`] gives the range alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_module: Option<Watts>,
     /// Where these come from, for people.
     pub basis: String,
 }

@@ -290,6 +290,7 @@ fn memory_and_package_have_the_intensity_of_their_own_energy() {
         groups: Vec::new(),
         summed: true,
         source: DomainSource::RamModel(crate::model::recording::RamPowerModel {
+            per_module: None,
             basis: "test".to_owned(),
             per_gib: Ranged {
                 low: watts(1.0),

@@ -44,6 +44,7 @@ fn ram_model() -> Domain {
         summed: true,
         source: DomainSource::RamModel(RamPowerModel {
             per_gib: between(0.3, 0.4, 0.6),
+            per_module: None,
             basis: "test".to_owned(),
         }),
     }

@@ -57,6 +57,7 @@ fn a_sum_with_an_estimate_in_it_is_an_estimate_that_names_its_parts_once() {
         origin: Origin::Estimated("ram-model".to_owned()),
         source: DomainSource::RamModel(RamPowerModel {
             per_gib,
+            per_module: None,
             basis: String::new(),
         }),
         ..counter("ram-model", 0)

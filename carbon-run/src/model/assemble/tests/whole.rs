@@ -102,6 +102,7 @@ fn strange_head() -> impl Strategy<Value = Head> {
             });
             let source = DomainSource::RamModel(RamPowerModel {
                 per_gib: range,
+                per_module: None,
                 basis: String::new(),
             });
             head.domains.push(Domain {
