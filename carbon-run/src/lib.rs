@@ -12,6 +12,7 @@
 pub mod accounting;
 pub mod cli;
 pub mod daemon;
+pub mod grid;
 pub mod host;
 pub mod http;
 pub mod launch;

@@ -78,6 +78,7 @@ fn report(
             memory: None,
             usage_after: None,
             memory_before: Vec::new(),
+            live: Vec::new(),
             gpus,
         });
     }

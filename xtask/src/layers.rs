@@ -46,6 +46,7 @@ const LAYERS: &[Layer] = &[
     layer("wire", &["model"], &["recording", "units"]),
     // A request and its answer, and nothing of what they are about.
     layer("http", &[], &[]),
+    layer("grid", &["http", "model"], &["recording", "units"]),
     // Parcels are ready when they come here: it knows neither reports nor settings.
     layer("publish", &["http"], &[]),
     // Of a daemon it knows no more than what is said to it.
@@ -69,6 +70,7 @@ const LAYERS: &[Layer] = &[
             "launch",
             "meter",
             "host",
+            "grid",
             "sink",
             "settings",
             "output",

@@ -86,6 +86,7 @@ impl Tables {
             assumed: false,
             cloud: None,
             mix: mix.to_vec(),
+            live: None,
             over_time: None,
         })
     }

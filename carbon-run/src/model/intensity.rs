@@ -183,6 +183,7 @@ impl Tables {
             assumed: false,
             cloud: None,
             mix: Vec::new(),
+            live: None,
             over_time: None,
         }
     }
@@ -241,6 +242,7 @@ fn given_by_user(given: f64) -> Result<Intensity, UnknownPlace> {
         assumed: false,
         cloud: None,
         mix: Vec::new(),
+        live: None,
         over_time: None,
     })
 }

@@ -90,7 +90,7 @@ impl IntensitySeries {
     }
 }
 
-fn exactly(value: GramsPerKwh) -> Ranged<GramsPerKwh> {
+pub(super) fn exactly(value: GramsPerKwh) -> Ranged<GramsPerKwh> {
     Ranged {
         low: value,
         value,
@@ -99,13 +99,13 @@ fn exactly(value: GramsPerKwh) -> Ranged<GramsPerKwh> {
 }
 
 /// Nanoseconds from one moment to a later one.
-fn span(from: i64, to: i64) -> u64 {
+pub(super) fn span(from: i64, to: i64) -> u64 {
     u64::try_from(i128::from(to) - i128::from(from)).unwrap_or(0)
 }
 
 /// Pieces of a stretch.
 #[derive(Debug, Default)]
-struct Sum {
+pub(super) struct Sum {
     ns: u64,
     uncovered_ns: u64,
     product: f64,
@@ -114,11 +114,11 @@ struct Sum {
 }
 
 impl Sum {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.extremes.is_none()
     }
 
-    fn add(&mut self, piece: Ranged<GramsPerKwh>, ns: u64, covered: bool) {
+    pub(super) fn add(&mut self, piece: Ranged<GramsPerKwh>, ns: u64, covered: bool) {
         self.ns += ns;
         self.uncovered_ns += if covered { 0 } else { ns };
         self.product += piece.value.get() * ns as f64;
@@ -133,7 +133,7 @@ impl Sum {
         ]);
     }
 
-    fn stretch(self) -> Stretch {
+    pub(super) fn stretch(self) -> Stretch {
         let [low, high, least, most] = self.extremes.unwrap_or_default();
         let value = if self.ns > 0 {
             GramsPerKwh::clamped(self.product / self.ns as f64)

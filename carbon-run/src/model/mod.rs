@@ -28,6 +28,7 @@ pub mod intensity;
 pub mod intensity_file;
 pub mod intensity_series;
 pub mod journal;
+pub mod live_series;
 pub mod merge;
 pub mod places;
 pub mod power_curve;

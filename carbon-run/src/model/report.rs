@@ -8,7 +8,7 @@ mod intensity;
 pub use beyond::{BeyondElectricity, Embodied, Equivalence, SoftwareCarbonIntensity, Water};
 pub use calibrated::{Calibrated, GpuOutcome};
 pub use hypothetical::{Circumstances, Hardware, Hypothetical, HypotheticalPart};
-pub use intensity::{CloudPlace, Intensity, IntensityOverTime};
+pub use intensity::{CloudPlace, Intensity, IntensityOverTime, LiveReport};
 
 use super::recording::{
     AccountingFacts, Arg, DomainKind, Exit, FigureFrom, Gpu, Host, IdlePolicy, Note, Origin, ProcessUse,

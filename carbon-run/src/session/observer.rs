@@ -143,6 +143,7 @@ impl Observer {
             memory,
             gpus,
             memory_before: memory_before.unwrap_or_default(),
+            live: Vec::new(),
         })
     }
 

@@ -315,6 +315,7 @@ pub(super) fn choices(settings: &Settings, place: Place, host: &Host, tables: &T
         pue_from,
         place,
         intensity_series: None,
+        live: None,
         beyond: Beyond::default(),
         allocated: allocation.map(|allocation| allocation.share),
         // Slurm without a cpuset tells how many, and not which.

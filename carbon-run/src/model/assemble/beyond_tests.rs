@@ -41,6 +41,7 @@ fn choices(policy: IdlePolicy, allocated: Option<f64>, beyond: Beyond) -> Choice
         pue_from: None,
         place: Place::World,
         intensity_series: None,
+        live: None,
         allocated: allocated.map(Share::clamped),
         allocated_cpus: None,
         allocated_among: None,

@@ -82,6 +82,7 @@ fn choices() -> Choices {
         beyond: crate::model::recording::Beyond::default(),
         place: crate::model::recording::Place::World,
         intensity_series: None,
+        live: None,
         allocated: None,
         allocated_cpus: None,
         allocated_among: None,

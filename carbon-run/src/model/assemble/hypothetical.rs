@@ -74,6 +74,7 @@ pub fn hypothetical(
             pue_from,
             place: Place::World,
             intensity_series: None,
+            live: None,
             allocated: None,
             allocated_cpus: None,
             allocated_among: None,

@@ -7,8 +7,10 @@
 use super::carbon::Blend;
 use super::note;
 use crate::model::intensity_series::{Outside, Stretch, greater, lesser};
-use crate::model::recording::{Head, IntensitySeries, Note, Observation, Place, Ranged};
-use crate::model::report::{Intensity, IntensityOverTime};
+use crate::model::recording::{
+    Head, IntensitySeries, LiveFacts, LiveIntensity, Note, Observation, Place, Ranged,
+};
+use crate::model::report::{Intensity, IntensityOverTime, LiveReport};
 use crate::model::units::{GramsPerKwh, Moment, Share};
 use jiff::Timestamp;
 
@@ -22,8 +24,10 @@ pub(super) struct Supply {
 
 #[derive(Debug, Clone)]
 struct Series {
-    steps: IntensitySeries,
+    steps: Steps,
     outside: Outside,
+    /// Of the place, or of the world.
+    average: Ranged<GramsPerKwh>,
     started_at_unix_ns: i64,
     /// The first observation's moment, and how long the machine had slept before.
     first: Option<(Moment, u64)>,
@@ -38,21 +42,34 @@ struct Series {
     uncovered_ns: u64,
 }
 
+/// What changes with time.
+#[derive(Debug, Clone)]
+enum Steps {
+    /// A file, known from the start.
+    File(IntensitySeries),
+    /// A provider, of whom more may come.
+    Live(LiveIntensity),
+}
+
 impl Supply {
     /// Of a run with that head. `average` is what was looked up for its place.
     pub(super) fn open(head: &mut Head, average: Intensity) -> Self {
         let given = matches!(head.choices.place, Place::Given(_) | Place::Mix(_));
-        let series = head.choices.intensity_series.take().filter(|_| !given);
+        let file = head.choices.intensity_series.take().map(Steps::File);
+        let live = head.choices.live.take().map(Steps::Live);
+        let series = file.or(live).filter(|_| !given);
         let outside = if average.assumed {
             Outside::Nearest
         } else {
             Outside::Place(average.value)
         };
+        let value = average.value;
         Self {
             average,
             series: series.map(|steps| Series {
                 steps,
                 outside,
+                average: value,
                 started_at_unix_ns: head.started_at_unix_ns,
                 first: None,
                 slept_ns: 0,
@@ -93,6 +110,11 @@ impl Supply {
 
 impl Series {
     fn reach(&mut self, observation: &Observation, slept: bool) {
+        if let Steps::Live(live) = &mut self.steps {
+            for step in &observation.live {
+                live.add(*step);
+            }
+        }
         let (_, slept_before) = *self.first.get_or_insert_with(|| {
             self.last = observation.at;
             (observation.at, observation.slept_ns)
@@ -113,7 +135,19 @@ impl Series {
     }
 
     fn between(&self, from: Moment, to: Moment) -> Stretch {
-        self.steps.between(self.wall(from), self.wall(to), &self.outside)
+        let (from, to) = (self.wall(from), self.wall(to));
+        match &self.steps {
+            Steps::File(series) => series.between(from, to, &self.outside),
+            // Nobody said anything yet, and no place was named: the world's.
+            Steps::Live(live) => live
+                .between(from, to, &self.outside)
+                .or_else(|| live.between(from, to, &Outside::Place(self.average)))
+                .unwrap_or(Stretch {
+                    intensity: self.average,
+                    values: (self.average.value, self.average.value),
+                    uncovered_ns: u64::try_from(to.saturating_sub(from)).unwrap_or(0),
+                }),
+        }
     }
 
     /// The wall clock, nanoseconds since 1970-01-01T00:00:00Z.
@@ -125,10 +159,10 @@ impl Series {
     }
 
     fn note(&self, average: &Intensity) -> Option<Note> {
-        let facts = self.steps.facts();
         if self.uncovered_ns == 0 {
             return None;
         }
+        let seconds = self.uncovered_ns as f64 / 1e9;
         let taken = match self.outside {
             Outside::Place(_) => format!(
                 "the average of {} ({:.1} g/kWh, {}) stands in for it",
@@ -138,63 +172,136 @@ impl Series {
             ),
             Outside::Nearest => "the nearest value stands in for it, with a wide range".to_owned(),
         };
-        let first = self.steps.steps().first().map(|step| step.from_unix_ns);
-        let early = first.filter(|first| *first > self.started_at_unix_ns);
-        let (reaches, at) = match early {
-            Some(first) => ("begins", first),
-            None => ("ends", facts.until_unix_ns),
-        };
-        Some(note(
-            "intensity-not-covered",
-            format!(
-                "`{}` says nothing of {:.1} s of the run: it {reaches} at {}; {taken}",
-                facts.source,
-                self.uncovered_ns as f64 / 1e9,
-                utc(at)
-            ),
-            Some(
-                "give a file that covers the run; of a recording, `carbon-run replay --intensity-file FILE`"
-                    .to_owned(),
-            ),
-        ))
+        match &self.steps {
+            Steps::File(series) => {
+                let facts = series.facts();
+                let first = series.steps().first().map(|step| step.from_unix_ns);
+                let early = first.filter(|first| *first > self.started_at_unix_ns);
+                let (reaches, at) = match early {
+                    Some(first) => ("begins", first),
+                    None => ("ends", facts.until_unix_ns),
+                };
+                Some(note(
+                    "intensity-not-covered",
+                    format!(
+                        "`{}` says nothing of {seconds:.1} s of the run: it {reaches} at {}; {taken}",
+                        facts.source,
+                        utc(at)
+                    ),
+                    Some(
+                        "give a file that covers the run; of a recording, `carbon-run replay --intensity-file FILE`"
+                            .to_owned(),
+                    ),
+                ))
+            }
+            Steps::Live(live) => {
+                let taken = if live.steps.is_empty() && average.assumed {
+                    "the world's average stands in for it".to_owned()
+                } else {
+                    taken
+                };
+                Some(note(
+                    "live-not-covered",
+                    format!(
+                        "{} said nothing of {seconds:.1} s of the run; {taken}",
+                        live.facts.provider
+                    ),
+                    None,
+                ))
+            }
+        }
     }
 
     fn close(self, average: Intensity, by_energy: Option<Ranged<GramsPerKwh>>) -> Intensity {
-        let facts = self.steps.facts().clone();
         let at_start = self.between(self.last, self.last).intensity;
         let value = by_energy.or_else(|| self.blend.mean()).unwrap_or(at_start);
         let (lowest, highest) = self.values.unwrap_or((value.value, value.value));
-        let covered = self.known_ns.saturating_sub(self.uncovered_ns);
-        let (place, name) = if average.assumed {
-            ("user".to_owned(), "given by the user".to_owned())
-        } else {
-            (average.place, average.name)
+        let covered_ns = self.known_ns.saturating_sub(self.uncovered_ns);
+        let at_all = match &self.steps {
+            Steps::File(series) => series.covers(self.started_at_unix_ns),
+            Steps::Live(live) => live.covers(self.started_at_unix_ns),
         };
-        Intensity {
-            value,
-            place,
-            name,
-            source: facts.source,
-            year: None,
-            boundary: facts.boundary,
-            flow: "unstated".to_owned(),
-            method: "time-series".to_owned(),
-            licence: None,
-            assumed: false,
-            cloud: average.cloud,
-            mix: Vec::new(),
-            over_time: Some(IntensityOverTime {
-                lowest,
-                highest,
-                covered: if self.known_ns > 0 {
-                    Share::of(covered, self.known_ns)
-                } else if self.steps.covers(self.started_at_unix_ns) {
-                    Share::ALL
+        let covered = match (self.known_ns, at_all) {
+            (1.., _) => Share::of(covered_ns, self.known_ns),
+            (0, true) => Share::ALL,
+            (0, false) => Share::NONE,
+        };
+        let over_time = Some(IntensityOverTime {
+            lowest,
+            highest,
+            covered,
+        });
+        match self.steps {
+            Steps::File(series) => {
+                let facts = series.facts().clone();
+                let (place, name) = if average.assumed {
+                    ("user".to_owned(), "given by the user".to_owned())
                 } else {
-                    Share::NONE
-                },
-            }),
+                    (average.place, average.name)
+                };
+                Intensity {
+                    value,
+                    place,
+                    name,
+                    source: facts.source,
+                    year: None,
+                    boundary: facts.boundary,
+                    flow: "unstated".to_owned(),
+                    method: "time-series".to_owned(),
+                    licence: None,
+                    assumed: false,
+                    cloud: average.cloud,
+                    mix: Vec::new(),
+                    live: None,
+                    over_time,
+                }
+            }
+            // Nothing of it was heard: the place's average is all there is.
+            Steps::Live(_) if covered == Share::NONE => Intensity { value, ..average },
+            Steps::Live(live) => told(live, average, value, over_time),
         }
+    }
+}
+
+/// By a provider, with the place's average where it said nothing.
+fn told(
+    LiveIntensity { facts, steps }: LiveIntensity,
+    average: Intensity,
+    value: Ranged<GramsPerKwh>,
+    over_time: Option<IntensityOverTime>,
+) -> Intensity {
+    let LiveFacts {
+        provider,
+        zone,
+        boundary,
+        flow,
+        marginal,
+    } = facts;
+    // A zone is a place, where none was named besides.
+    let (place, name) = if average.assumed {
+        (zone.clone(), zone.clone())
+    } else {
+        (average.place, average.name)
+    };
+    Intensity {
+        value,
+        place,
+        name,
+        source: format!("{provider}, live, zone {zone}"),
+        year: None,
+        boundary,
+        flow,
+        method: if marginal { "live-marginal" } else { "live-average" }.to_owned(),
+        licence: None,
+        assumed: false,
+        cloud: average.cloud,
+        mix: Vec::new(),
+        live: Some(LiveReport {
+            provider,
+            zone,
+            estimated: steps.iter().any(|step| step.estimated),
+        }),
+        over_time,
     }
 }
 

@@ -50,6 +50,7 @@ fn head() -> Head {
             beyond: crate::model::recording::Beyond::default(),
             place: Place::World,
             intensity_series: None,
+            live: None,
             allocated: None,
             allocated_cpus: None,
             allocated_among: None,
@@ -79,6 +80,7 @@ fn observation(at: u64, ticks: u64) -> Observation {
         memory: None,
         gpus: Vec::new(),
         memory_before: Vec::new(),
+        live: Vec::new(),
     }
 }
 

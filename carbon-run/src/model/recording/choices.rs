@@ -1,6 +1,6 @@
 //! How the person wants the books kept.
 
-use super::{Beyond, IntensitySeries};
+use super::{Beyond, IntensitySeries, LiveIntensity};
 use crate::model::units::{Share, Watts};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub struct Choices {
     /// holds where it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intensity_series: Option<IntensitySeries>,
+    /// `--live`: who says the carbon intensity while the run goes on. A series goes before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveIntensity>,
     /// Fraction of the CPUs that are the job's by allocation (Slurm, cpuset), where there is one.
     pub allocated: Option<Share>,
     /// The numbers of those CPUs, where they are known: each domain's share is then its own.

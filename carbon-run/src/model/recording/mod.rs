@@ -10,6 +10,7 @@ mod domain;
 mod gpu;
 mod host;
 mod intensity_series;
+mod live;
 mod observation;
 mod power;
 mod tail;
@@ -24,6 +25,7 @@ pub use gpu::{
 };
 pub use host::{AccountingFacts, Backend, CpuGroup, Declined, Host};
 pub use intensity_series::{BadSeries, IntensitySeries, IntensityStep, SeriesFacts};
+pub use live::{LiveFacts, LiveIntensity, LiveStep};
 pub use observation::{BusyTime, CpuUsage, MemoryUse, Observation, Reading, UsageAfter};
 pub use power::{
     CalibratedDomain, CalibratedGpu, CalibratedPower, Calibration, Conditions, CurvePoint, KnownPower,

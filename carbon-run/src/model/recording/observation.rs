@@ -1,6 +1,6 @@
 //! One sample of everything: meters, CPU time, memory.
 
-use super::GpuLook;
+use super::{GpuLook, LiveStep};
 use crate::model::units::{CpuTime, Moment};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub struct Observation {
     /// Looks at the job's memory alone, since the sample before this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub memory_before: Vec<MemoryUse>,
+    /// Carbon intensities that came since the sample before this one. None is of time before that sample.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub live: Vec<LiveStep>,
 }
 
 /// CPU time after the meters were read.

@@ -21,7 +21,7 @@ pub struct Intensity {
     pub boundary: String,
     /// `production` or `consumption`; `unstated` for `--intensity` and for a time series.
     pub flow: String,
-    /// `location-average`, `energy-mix`, `time-series`, or `user`.
+    /// `location-average`, `energy-mix`, `time-series`, `live-average`, `live-marginal`, or `user`.
     pub method: String,
     /// Licence of the figure (SPDX), where it has one.
     pub licence: Option<String>,
@@ -31,6 +31,8 @@ pub struct Intensity {
     pub cloud: Option<CloudPlace>,
     /// What the electricity is made of, where the person says that.
     pub mix: Vec<MixPart>,
+    /// Who said it while the run went on, where somebody did.
+    pub live: Option<LiveReport>,
     /// Of a time series, of which [`Self::value`] is the mean by the job's energy.
     pub over_time: Option<IntensityOverTime>,
 }
@@ -55,4 +57,15 @@ pub struct CloudPlace {
     pub region: String,
     /// Where that is: `Paris`.
     pub location: String,
+}
+
+/// A provider of live values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LiveReport {
+    /// `Electricity Maps`.
+    pub provider: String,
+    /// As the provider names it.
+    pub zone: String,
+    /// Whether it called any of its values an estimate.
+    pub estimated: bool,
 }

@@ -156,6 +156,7 @@ impl Machine {
             memory: None,
             gpus: Vec::new(),
             memory_before: Vec::new(),
+            live: Vec::new(),
         });
         self
     }
@@ -213,6 +214,7 @@ fn head(groups: Vec<CpuGroup>, domains: Vec<Domain>) -> Head {
             beyond: crate::model::recording::Beyond::default(),
             place: Place::World,
             intensity_series: None,
+            live: None,
             allocated: None,
             allocated_cpus: None,
             allocated_among: None,
@@ -272,6 +274,7 @@ fn intensity() -> Intensity {
         assumed: false,
         cloud: None,
         mix: Vec::new(),
+        live: None,
         over_time: None,
     }
 }

@@ -21,6 +21,7 @@ fn look_slowly(machine: &mut Machine, ms: u64, load: Load, again: bool) {
         }),
         memory: None,
         memory_before: Vec::new(),
+        live: Vec::new(),
         gpus: Vec::new(),
     });
 }
@@ -131,6 +132,7 @@ fn thirty_days_of_seconds_add_up_to_the_microjoule_in_the_memory_of_one() {
                 unreadable: 0,
             }),
             memory_before: Vec::new(),
+            live: Vec::new(),
             gpus: Vec::new(),
         });
         if second == 3600 {

@@ -64,6 +64,7 @@ fn strange_observation(groups: usize, domains: usize, most: u64) -> impl Strateg
                 }),
                 memory,
                 memory_before,
+                live: Vec::new(),
                 gpus: Vec::new(),
             },
         )
