@@ -6,6 +6,7 @@ use super::daemon::{Daemon, DaemonSocket};
 use super::doctor::Doctor;
 use super::estimate::Estimate;
 use super::kept_runs::{Recover, Status};
+use super::live::Live;
 pub(super) use super::machine::{NvmlLibrary, State, Sysroot};
 use super::merge::Merge;
 use super::offered::{Offered, backends, idle_policies};
@@ -22,6 +23,8 @@ use std::path::PathBuf;
 pub struct RunFlags {
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    live: Live,
     #[command(flatten)]
     beyond: Beyond,
     #[command(flatten)]
@@ -269,6 +272,7 @@ impl RunFlags {
     pub fn layer(&self) -> Layer {
         let mut layer = Layer::default();
         self.place.say(&mut layer);
+        self.live.say(&mut layer);
         self.beyond.say(&mut layer);
         self.attribution.say(&mut layer);
         self.models.say(&mut layer);

@@ -9,6 +9,7 @@ mod doctor;
 mod estimate;
 mod flags;
 mod kept_runs;
+mod live;
 mod machine;
 mod merge;
 mod offered;

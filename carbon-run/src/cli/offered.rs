@@ -60,3 +60,13 @@ pub(super) fn backends() -> Vec<PossibleValue> {
             .help("/proc and what ended processes used; needs no rights"),
     ]
 }
+
+pub(super) fn live_providers() -> Vec<PossibleValue> {
+    vec![
+        PossibleValue::new("electricity-maps").help("by zone, with a token; lifecycle, average"),
+        PossibleValue::new("uk").help("Great Britain and its regions, without a token; direct, average"),
+        PossibleValue::new("watttime").help("by region, with USER:PASSWORD for a token; marginal"),
+        PossibleValue::new("generic").help("any address that answers with JSON"),
+        PossibleValue::new("off").help("nobody, whatever a config file says"),
+    ]
+}

@@ -1,5 +1,6 @@
 //! The one conductor: opens sinks, meters and accounting, starts the command, samples, closes.
 
+mod allocation;
 pub mod beyond;
 mod by_daemon;
 mod cadence;
@@ -11,6 +12,7 @@ pub mod cpu_table;
 pub mod electricity;
 mod gpus;
 pub mod kept_runs;
+mod live;
 mod memory_watch;
 mod observer;
 mod power_store;
@@ -27,7 +29,7 @@ use crate::host;
 use crate::launch::{Ended, Event, Launch, Running, SpawnError, WaitError};
 use crate::model::assemble::Assembler;
 use crate::model::journal::Line;
-use crate::model::recording::{Arg, Exit, Note, Tail};
+use crate::model::recording::{Arg, Exit, Note, Observation, Tail};
 use crate::model::report::RunReport;
 use crate::model::slurm::SlurmTask;
 use crate::model::units::Moment;
@@ -35,6 +37,7 @@ use crate::settings::Settings;
 use crate::sink::Screen;
 use cadence::Cadence;
 use checkpoints::Checkpoints;
+use live::Live;
 use observer::Observer;
 use power_store::PowerStore;
 use prepare::{NotPrepared, Prepared};
@@ -126,11 +129,17 @@ async fn conduct(
         mut observer,
         shortest_wrap,
         longest_pause,
+        live,
     } = prepared;
+    let known = head.choices.live.clone();
+    let live = live
+        .zip(known)
+        .map(|(plan, known)| Live::start(plan, head.started_at_unix_ns, &known, clocks::now()));
     let mut account = Account {
         journal: results.journal(),
         books: Assembler::open(head.clone(), intensity),
         notes: Vec::new(),
+        live,
     };
     account.journal.write(&Line::Head(&head));
 
@@ -177,12 +186,15 @@ async fn conduct(
     let at = clocks::now();
     observer.expect_last();
     account.enter(&mut observer, started);
+    account.settle();
 
     let Account {
         mut journal,
         books,
         mut notes,
+        live,
     } = account;
+    notes.extend(live.and_then(|live| live.trouble()));
     let closing = observer.close(running.pid());
     notes.extend(closing.notes.iter().cloned());
     notes.extend(observer.take_notes());
@@ -204,20 +216,40 @@ struct Account {
     books: Assembler,
     /// What went wrong on the way.
     notes: Vec<Note>,
+    /// Who says the carbon intensity, and the samples that wait for it.
+    live: Option<Live>,
 }
 
 impl Account {
     /// One observation; a job's memory is looked at from `started` on.
     fn enter(&mut self, observer: &mut Observer, started: Moment) {
         match observer.observe(started) {
-            Ok(observation) => {
-                self.journal.write(&Line::Observation(&observation));
-                self.books.observe(&observation);
-            }
+            Ok(observation) => match &mut self.live {
+                None => self.book(&observation),
+                Some(live) => {
+                    let ready = live.pass(observation, clocks::now());
+                    ready.iter().for_each(|observation| self.book(observation));
+                }
+            },
             // What fails a thousand times is said once.
             Err(note) if self.notes.contains(&note) => {}
             Err(note) => self.notes.push(note),
         }
+    }
+}
+
+impl Account {
+    fn book(&mut self, observation: &Observation) {
+        self.journal.write(&Line::Observation(observation));
+        self.books.observe(observation);
+    }
+
+    /// What still waits is booked.
+    fn settle(&mut self) {
+        let left = self.live.as_mut().map(|live| live.close(clocks::now()));
+        left.iter()
+            .flatten()
+            .for_each(|observation| self.book(observation));
     }
 }
 

@@ -1,9 +1,11 @@
 //! Everything that is known before the command starts.
 
+use super::allocation::allocation;
 use super::beyond::beyond;
 use super::by_daemon;
 use super::cpu_table::{self, CpuTableFileError};
 use super::electricity::{self, Electricity, ElectricityError, uncovered};
+use super::live;
 use super::observer::Observer;
 use super::power_store::PowerStore;
 use super::{RUN_ID, clocks, gpus, under_slurm, words};
@@ -18,9 +20,7 @@ use crate::model::recording::{
     Origin, Place, SCHEMA,
 };
 use crate::model::report::Intensity;
-use crate::model::slurm::tasks_on_node;
 use crate::model::tables::{TableError, Tables};
-use crate::model::units::Share;
 use crate::settings::{Key, Origin as Said, Settings};
 use std::time::Duration;
 
@@ -86,6 +86,8 @@ pub(super) struct Prepared {
     pub(super) shortest_wrap: Option<Duration>,
     /// The longest time between two readings with which every meter's figures are good.
     pub(super) longest_pause: Option<Duration>,
+    /// Who is to be asked for the carbon intensity.
+    pub(super) live: Option<live::Plan>,
 }
 
 pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, NotPrepared> {
@@ -113,6 +115,10 @@ pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, N
         Err(_) => sheltered(|| meter::open(&settings.sysroot, &groups)),
     };
     let graphics = sheltered(|| meter::open_gpus(&settings.sysroot, settings.nvml_library.as_deref()));
+    let (live, unasked) = match live::plan(settings, &place, tables) {
+        Ok(live) => (live, None),
+        Err(note) => (None, Some(note)),
+    };
     let mut domains = opened.domains();
     let (gpus, unclear) = gpus::facts(
         &graphics.meters,
@@ -128,6 +134,7 @@ pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, N
         .chain(&graphics.notes)
         .cloned()
         .chain(misplaced)
+        .chain(unasked)
         .chain(unclear)
         .chain(under_slurm::elsewhere(&words(settings), &settings.cgroups))
         .chain(gpus::misfit(&gpus, &settings.gpu_idle_power))
@@ -204,6 +211,7 @@ pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, N
         domains,
         choices: Choices {
             beyond: beyond(&settings.beyond, &place, &host, &gpus.devices, tables),
+            live: live.as_ref().map(|live| live.known(started_at_unix_ns)),
             intensity_series: series.map(|series| series.since(started_at_unix_ns)),
             ..choices(settings, place, &host, tables)
         },
@@ -218,6 +226,7 @@ pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, N
         observer,
         shortest_wrap,
         longest_pause,
+        live,
     })
 }
 
@@ -332,64 +341,5 @@ fn smt_weight_permille(settings: &Settings) -> u32 {
         1000
     } else {
         settings.smt_weight_permille
-    }
-}
-
-/// The part of the machine's CPUs that is set aside for the job.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Allocation {
-    share: Share,
-    /// How many tasks have it together.
-    among: u64,
-}
-
-/// What the job may run on, where that is fewer CPUs than all; else what Slurm gave the step on this node. Where that is no more than
-/// what all tasks of the step on this node have together, each of them has its part: as many parts as there are tasks are the whole.
-fn allocation(host: &Host) -> Option<Allocation> {
-    let all = u64::from(host.cpus?);
-    let by_slurm = host
-        .slurm
-        .get("cpus_on_node")
-        .and_then(|cpus| cpus.parse::<u64>().ok());
-    let allowed = host.allowed_cpus.map(u64::from).filter(|allowed| *allowed < all);
-    let mine = allowed.or(by_slurm)?;
-    // A task that is bound has fewer than the step, and has them for itself.
-    let bound = allowed.is_some_and(|allowed| by_slurm.is_none_or(|step| allowed < step));
-    let among = if bound { 1 } else { tasks_on_node(&host.slurm) };
-    Some(Allocation {
-        share: Share::of(mine, all.saturating_mul(among)),
-        among,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A machine of 64 CPUs, where Slurm gave the step so many, and two tasks of it are here.
-    fn allocated(allowed: Option<u32>, on_node: &str) -> Option<(f64, u64)> {
-        let slurm = [("step_id", "0"), ("gtids", "4,5"), ("cpus_on_node", on_node)];
-        let host = Host {
-            cpus: Some(64),
-            allowed_cpus: allowed,
-            slurm: slurm
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-            ..Host::default()
-        };
-        allocation(&host).map(|allocation| (allocation.share.get(), allocation.among))
-    }
-
-    #[test]
-    fn tasks_of_a_step_share_its_cpus_unless_each_is_bound_to_its_own() {
-        assert_eq!(allocated(None, "32"), Some((0.25, 2)), "by count");
-        assert_eq!(allocated(Some(32), "32"), Some((0.25, 2)), "a cpuset of the step");
-        assert_eq!(allocated(Some(16), "32"), Some((0.25, 1)), "bound");
-        assert_eq!(
-            allocated(Some(16), "?"),
-            Some((0.25, 1)),
-            "a cpuset, whosever it is"
-        );
-        assert_eq!(allocated(None, "?"), None);
     }
 }

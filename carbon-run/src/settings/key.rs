@@ -20,6 +20,16 @@ pub enum Key {
     Intensity,
     /// `--intensity-file`
     IntensityFile,
+    /// `--live`
+    Live,
+    /// `--live-zone`
+    LiveZone,
+    /// `--live-url`
+    LiveUrl,
+    /// `--live-value`
+    LiveValue,
+    /// `--live-time`
+    LiveTime,
     /// `--pue`
     Pue,
     /// `--wue`
@@ -106,7 +116,7 @@ pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
 
 impl Key {
     /// Every setting, in the order of the help.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 50] = [
         Self::Country,
         Self::Region,
         Self::CloudProvider,
@@ -114,6 +124,11 @@ impl Key {
         Self::EnergyMix,
         Self::Intensity,
         Self::IntensityFile,
+        Self::Live,
+        Self::LiveZone,
+        Self::LiveUrl,
+        Self::LiveValue,
+        Self::LiveTime,
         Self::Pue,
         Self::Wue,
         Self::Embodied,
@@ -156,7 +171,7 @@ impl Key {
 
     /// The settings that together say where the electricity comes from. A layer that says any of them replaces what the
     /// layers below said of all of them: `--country FRA` must not meet the region of a config file.
-    pub const PLACE: [Self; 7] = [
+    pub const PLACE: [Self; 8] = [
         Self::Country,
         Self::Region,
         Self::CloudProvider,
@@ -164,6 +179,7 @@ impl Key {
         Self::EnergyMix,
         Self::Intensity,
         Self::IntensityFile,
+        Self::LiveZone,
     ];
 
     /// Those that together say what is told to a webhook: the format of a lower layer is not that of a higher one's address.
@@ -193,6 +209,11 @@ impl Key {
             Self::EnergyMix => "energy-mix",
             Self::Intensity => "intensity",
             Self::IntensityFile => "intensity-file",
+            Self::Live => "live",
+            Self::LiveZone => "live-zone",
+            Self::LiveUrl => "live-url",
+            Self::LiveValue => "live-value",
+            Self::LiveTime => "live-time",
             Self::Pue => "pue",
             Self::Wue => "wue",
             Self::Embodied => "embodied",

@@ -10,6 +10,7 @@ mod codecarbon;
 mod file;
 mod key;
 mod layer;
+mod live;
 mod load;
 mod publishing;
 mod replay;
@@ -21,6 +22,7 @@ pub use codecarbon::Unused;
 pub use file::FileError;
 pub use key::{Key, OWN_VARIABLES, VARIABLE_PREFIX};
 pub use layer::{Layer, Origin, Said, of_environment};
+pub use live::{LiveProvider, LiveSettings};
 pub use load::{Surroundings, load};
 pub use publishing::{Publishing, WebhookFormat, bare};
 pub use replay::{ReplaySettings, resolve_replay};
@@ -64,6 +66,8 @@ pub struct Settings {
     pub intensity: Option<f64>,
     /// `--intensity-file`: the carbon intensity as time goes by.
     pub intensity_file: Option<PathBuf>,
+    /// `--live` and what belongs to it.
+    pub live: LiveSettings,
     /// `--pue`: facility energy per IT energy, finite and at least 1; `None`: what is published of the place, else 1.
     pub pue: Option<f64>,
     /// `--wue`, `--embodied`, `--lifetime`, `--functional-unit`.
@@ -204,6 +208,7 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         energy_mix: chosen.read(Key::EnergyMix, |value| value.energy_mix())?,
         intensity: chosen.read(Key::Intensity, |value| value.number(0.0))?,
         intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
+        live: LiveSettings::from(&chosen)?,
         pue: chosen.read(Key::Pue, |value| value.number(1.0))?,
         beyond: BeyondSettings::from(&chosen)?,
         codecarbon_compatible: chosen.switch(Key::CodecarbonCompatible, false)?,
@@ -300,6 +305,9 @@ impl Settings {
                 .intensity_file
                 .as_ref()
                 .map(|path| path.display().to_string()),
+            Key::Live | Key::LiveZone | Key::LiveUrl | Key::LiveValue | Key::LiveTime => {
+                self.live.written(key)
+            }
             Key::Pue => self.pue.map(|pue| pue.to_string()),
             Key::Wue => self.beyond.wue.map(|wue| wue.to_string()),
             Key::Embodied => self.beyond.embodied_written(),

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Secret {
     /// The project's token for CodeCarbon's server.
     CodecarbonToken,
+    /// Of the provider of live intensities; of WattTime `USER:PASSWORD`.
+    LiveToken,
     /// A bearer token for the webhook.
     WebhookToken,
     /// Beside `--prometheus-user`.
@@ -16,8 +18,9 @@ pub enum Secret {
 
 impl Secret {
     /// Every secret.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::CodecarbonToken,
+        Self::LiveToken,
         Self::WebhookToken,
         Self::PrometheusPassword,
     ];
@@ -27,6 +30,7 @@ impl Secret {
     pub const fn name(self) -> &'static str {
         match self {
             Self::CodecarbonToken => "codecarbon-token",
+            Self::LiveToken => "live-token",
             Self::WebhookToken => "webhook-token",
             Self::PrometheusPassword => "prometheus-password",
         }

@@ -3,7 +3,7 @@ use std::fs;
 use std::path::Path;
 
 /// For each setting two values and how each is written back. The layers of the table take turns with them.
-const VALUES: [(Key, [(&str, &str); 2]); 45] = [
+const VALUES: [(Key, [(&str, &str); 2]); 50] = [
     (Key::Country, [("FR", "FR"), ("Germany", "Germany")]),
     (Key::Region, [("CA-QC", "CA-QC"), ("US-CA", "US-CA")]),
     (Key::CloudProvider, [("aws", "aws"), ("gcp", "gcp")]),
@@ -20,6 +20,14 @@ const VALUES: [(Key, [(&str, &str); 2]); 45] = [
         Key::IntensityFile,
         [("grid.csv", "grid.csv"), ("/g.json", "/g.json")],
     ),
+    (Key::Live, [("uk", "uk"), ("generic", "generic")]),
+    (Key::LiveZone, [("FR", "FR"), ("SW1", "SW1")]),
+    (
+        Key::LiveUrl,
+        [("http://a/b?k=s", "http://a/..."), ("https://c", "https://c")],
+    ),
+    (Key::LiveValue, [("/g", "/g"), ("/data/0/g", "/data/0/g")]),
+    (Key::LiveTime, [("/at", "/at"), ("/data/0/at", "/data/0/at")]),
     (Key::Pue, [("1.5", "1.5"), ("2", "2")]),
     (Key::Wue, [("0.3", "0.3"), ("0", "0")]),
     (Key::Embodied, [("auto", "auto"), ("1300", "1300")]),

@@ -121,6 +121,9 @@ struct Intensity<'a> {
     /// Of an energy mix alone: the parts of its sources.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     mix: BTreeMap<&'a str, f64>,
+    /// Of a live provider alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<Live<'a>>,
     /// Of a time series alone: what it was while the run went on.
     #[serde(skip_serializing_if = "Option::is_none")]
     over_time: Option<OverTime>,
@@ -131,6 +134,14 @@ struct Cloud<'a> {
     provider: &'a str,
     region: &'a str,
     location: &'a str,
+}
+
+#[derive(Serialize)]
+struct Live<'a> {
+    provider: &'a str,
+    zone: &'a str,
+    /// Whether the provider called any of its values an estimate.
+    estimated: bool,
 }
 
 #[derive(Serialize)]
@@ -330,6 +341,11 @@ impl<'a> From<&'a crate::model::report::Intensity> for Intensity<'a> {
                 .iter()
                 .map(|part| (part.source.as_str(), part.share))
                 .collect(),
+            live: intensity.live.as_ref().map(|live| Live {
+                provider: &live.provider,
+                zone: &live.zone,
+                estimated: live.estimated,
+            }),
             over_time: intensity.over_time.map(|over_time| OverTime {
                 lowest_g_per_kwh: over_time.lowest.get(),
                 highest_g_per_kwh: over_time.highest.get(),

@@ -13,6 +13,10 @@ impl Key {
             Self::CloudRegion => "the name of a cloud region",
             Self::EnergyMix => "a list of sources of energy with how much of each",
             Self::Intensity => "a number of gCO2eq per kWh of at least 0",
+            Self::Live => "one of `electricity-maps`, `uk`, `watttime`, `generic`, `off`",
+            Self::LiveZone => "the name of a zone",
+            Self::LiveUrl => "an address that begins with `http://` or `https://`",
+            Self::LiveValue | Self::LiveTime => "a JSON pointer",
             Self::Pue => "a number of at least 1",
             Self::Wue => "a number of litres per kWh of at least 0",
             Self::Embodied => "`auto` or a number of kilograms of at least 0",
@@ -63,6 +67,11 @@ impl Key {
             Self::EnergyMix => "for example `nuclear=65,hydro=12,wind=10,gas=13`; only the proportions count",
             Self::Intensity => "for example `56.4`",
             Self::IntensityFile => "for example `grid.csv`, with the columns `time,g_per_kwh`",
+            Self::Live => "who is asked for the electricity's carbon intensity while the run goes on",
+            Self::LiveZone => "as the provider names it, for example `FR`, `CAISO_NORTH` or `SW1`",
+            Self::LiveUrl => "for example `https://grid.example/now?zone={zone}`",
+            Self::LiveValue => "for example `/data/0/intensity` (RFC 6901)",
+            Self::LiveTime => "for example `/data/0/from` (RFC 6901)",
             Self::Pue => {
                 "PUE is the energy of the whole facility per energy of its computers, for example `1.2`"
             }
