@@ -8,6 +8,8 @@
 
 #[path = "publish/codecarbon.rs"]
 mod codecarbon;
+#[path = "support/deadline.rs"]
+mod deadline;
 #[path = "publish/kept.rs"]
 mod kept;
 #[path = "publish/package.rs"]

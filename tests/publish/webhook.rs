@@ -1,8 +1,12 @@
 //! Any address.
 
+use crate::deadline::until;
 use crate::receiver::{Answer, Receiver, nobody};
 use crate::{Home, told};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const OK: Answer = Answer::Status(200, "");
@@ -144,4 +148,37 @@ fn a_receiver_of_codecarbons_endpoint_gets_what_it_expects() {
         (&"digits".into(), &"FRA".into())
     );
     assert!(body["emissions"].is_f64() && body["user"].is_string(), "{body:?}");
+}
+
+#[test]
+fn whoever_does_not_want_to_wait_breaks_it_off_and_the_status_stays() {
+    use std::os::unix::process::ExitStatusExt;
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let home = Home::new();
+        let silent = Receiver::start(|_| Answer::Nothing);
+        let run = home
+            .carbon_run(&[
+                "-q",
+                "--webhook",
+                &silent.url,
+                "--publish-timeout",
+                "5m",
+                "sh",
+                "-c",
+                "exit 3",
+            ])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        until("the receiver is asked", || !silent.asked().is_empty());
+        kill(Pid::from_raw(run.id().cast_signed()), signal).unwrap();
+        let output = run.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.status.signal()), (Some(3), None));
+        assert!(
+            told(&output).contains("a signal broke it off"),
+            "{}",
+            told(&output)
+        );
+        assert_eq!(home.kept().len(), 1);
+    }
 }

@@ -11,6 +11,7 @@ mod before;
 mod child;
 mod failure;
 mod inherited;
+mod interruptions;
 mod mask;
 pub mod policy;
 mod running;
@@ -21,6 +22,7 @@ mod status;
 mod timers;
 
 pub use failure::{SpawnError, WaitError};
+pub use interruptions::Interruptions;
 pub use running::{Ended, Event, Running};
 pub use shelter::sheltered;
 pub use spawn::Launch;

@@ -29,6 +29,9 @@ pub enum PublishError {
         /// For all receivers together.
         limit: Duration,
     },
+    /// Somebody did not want to wait any longer.
+    #[error("a signal broke it off")]
+    BrokenOff,
 }
 
 fn ending(said: &str) -> String {
@@ -63,6 +66,7 @@ impl PublishError {
             } => "give the address that it leads to: redirects are not followed, for a secret would go along"
                 .to_owned(),
             Self::Refused { status: 404, .. } | Self::NoId => "see whether the address is right".to_owned(),
+            Self::BrokenOff => "`carbon-run publish` sends it".to_owned(),
             Self::Refused { .. } => "the receiver knows why; `carbon-run publish` tries again".to_owned(),
             Self::Late { .. } | Self::Http(HttpError::TimedOut { .. }) => {
                 "`--publish-timeout` gives it more time; `carbon-run publish` tries again".to_owned()

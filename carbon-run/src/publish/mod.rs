@@ -11,7 +11,7 @@ pub use failure::PublishError;
 use crate::http::{Answer, Client, Method, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// The version of a parcel's shape.
@@ -102,9 +102,17 @@ pub struct Sent {
     pub outcome: Result<(), PublishError>,
 }
 
-/// Sends all at once, and is back within `limit`.
+/// How often it is looked whether to give up.
+const LOOKS: Duration = Duration::from_millis(50);
+
+/// Sends all at once, and is back within `limit`, or soon after `give_up` says so.
 #[must_use]
-pub fn send_all(parcels: Vec<Parcel>, credentials: &Credentials, limit: Duration) -> Vec<Sent> {
+pub fn send_all(
+    parcels: Vec<Parcel>,
+    credentials: &Credentials,
+    limit: Duration,
+    give_up: &dyn Fn() -> bool,
+) -> Vec<Sent> {
     let until = Instant::now() + limit;
     let (report, outcomes) = channel();
     for (number, parcel) in parcels.iter().enumerate() {
@@ -128,9 +136,25 @@ pub fn send_all(parcels: Vec<Parcel>, credentials: &Credentials, limit: Duration
             outcome: Err(PublishError::Late { limit }),
         })
         .collect();
-    while let Ok((number, done)) = outcomes.recv_timeout(until.saturating_duration_since(Instant::now())) {
-        if let Some(place) = sent.get_mut(number) {
-            *place = done;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match outcomes.recv_timeout(left.min(LOOKS)) {
+            Ok((number, done)) => {
+                if let Some(place) = sent.get_mut(number) {
+                    *place = done;
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if left.is_zero() => break,
+            Err(RecvTimeoutError::Timeout) if give_up() => {
+                for sent in &mut sent {
+                    if matches!(sent.outcome, Err(PublishError::Late { .. })) {
+                        sent.outcome = Err(PublishError::BrokenOff);
+                    }
+                }
+                break;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
         }
     }
     sent
@@ -268,7 +292,15 @@ mod tests {
     #[test]
     fn without_parcels_nothing_is_waited_for() {
         let begun = Instant::now();
-        assert!(send_all(Vec::new(), &Credentials::default(), Duration::from_secs(300)).is_empty());
+        assert!(
+            send_all(
+                Vec::new(),
+                &Credentials::default(),
+                Duration::from_secs(300),
+                &|| false
+            )
+            .is_empty()
+        );
         assert!(begun.elapsed() < Duration::from_secs(60));
     }
 }

@@ -26,7 +26,7 @@ pub use prepare::modelled;
 
 use crate::accounting::Closing;
 use crate::host;
-use crate::launch::{Ended, Event, Launch, Running, SpawnError, WaitError};
+use crate::launch::{Ended, Event, Interruptions, Launch, Running, SpawnError, WaitError};
 use crate::model::assemble::Assembler;
 use crate::model::journal::Line;
 use crate::model::recording::{Arg, Exit, Note, Observation, Tail};
@@ -111,7 +111,8 @@ pub fn run(settings: &Settings) -> Result<Exit, NotStarted> {
         results.deliver(&report, &mut screen);
         PowerStore::of(settings).learn(&conditions, &report);
         checkpoints.remove();
-        publishing::publish(settings, &report, &mut screen);
+        let interruptions = Interruptions::from_now_on();
+        publishing::publish(settings, &report, &mut screen, &|| interruptions.any());
     }
     Ok(exit)
 }

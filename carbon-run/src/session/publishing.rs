@@ -64,8 +64,14 @@ pub(super) fn troubles(settings: &Settings) -> Vec<Note> {
     troubles
 }
 
-/// Tells everybody who is to be told, within the time that the settings give; whether all of them have it.
-pub fn publish(settings: &Settings, report: &RunReport, screen: &mut Screen) -> bool {
+/// Tells everybody who is to be told, within the time that the settings give; whether all of them have it. What
+/// `give_up` breaks off is kept like what failed.
+pub fn publish(
+    settings: &Settings,
+    report: &RunReport,
+    screen: &mut Screen,
+    give_up: &dyn Fn() -> bool,
+) -> bool {
     let mut all = true;
     let publishing = &settings.publishing;
     if let Some(path) = &publishing.prometheus_file {
@@ -87,7 +93,7 @@ pub fn publish(settings: &Settings, report: &RunReport, screen: &mut Screen) -> 
         .iter()
         .map(|parcel| state.and_then(|state| unsent::keep(state, parcel).ok()))
         .collect();
-    let sent = send_all(parcels, &credentials(publishing), publishing.timeout);
+    let sent = send_all(parcels, &credentials(publishing), publishing.timeout, give_up);
     for (sent, file) in sent.iter().zip(kept) {
         if let Some(note) = settled(sent, state, file.as_deref()) {
             all = false;
@@ -108,7 +114,7 @@ pub fn send_kept(settings: &Settings) -> (usize, Vec<Note>) {
     let mut count = 0;
     for some in kept.chunks(AT_ONCE) {
         let parcels = some.iter().map(|(_, parcel)| parcel.clone()).collect();
-        let sent = send_all(parcels, &credentials(publishing), publishing.timeout);
+        let sent = send_all(parcels, &credentials(publishing), publishing.timeout, &|| false);
         for (sent, (file, _)) in sent.iter().zip(some) {
             match settled(sent, state, Some(file)) {
                 Some(note) => notes.push(note),

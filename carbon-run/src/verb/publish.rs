@@ -68,5 +68,5 @@ fn tell(path: &Path, settings: &Settings, screen: &mut Screen) -> Result<bool, F
         .intensity(&recording.head.choices.place)
         .map_err(|error| Failure::own(&error, Some(error.hint())))?;
     let report = assemble(&recording, intensity);
-    Ok(publishing::publish(settings, &report, screen))
+    Ok(publishing::publish(settings, &report, screen, &|| false))
 }
