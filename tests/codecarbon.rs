@@ -13,6 +13,8 @@ mod python;
 
 #[path = "support/python_codecarbon.rs"]
 mod python_codecarbon;
+#[path = "codecarbon/tracker.rs"]
+mod tracker;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

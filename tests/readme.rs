@@ -9,12 +9,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
     "METHOD.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "MIGRATION.md",
     "SECURITY.md",
 ];
 
@@ -46,15 +47,27 @@ fn run(step: &Step, directory: &Path) -> (String, Option<i32>) {
 
 #[test]
 fn every_command_of_the_readme_does_what_stands_below_it() {
+    commands_do_what_stands_below_them("README.md", 8);
+}
+
+#[test]
+fn every_command_for_those_who_come_from_codecarbon_does_what_stands_below_it() {
+    commands_do_what_stands_below_them("MIGRATION.md", 5);
+}
+
+fn commands_do_what_stands_below_them(document: &str, at_least: usize) {
     let directory = tempfile::tempdir().unwrap();
-    let steps = steps(&read("README.md"));
-    assert!(steps.len() >= 8, "only {} commands were found", steps.len());
+    let steps = steps(&read(document));
+    assert!(
+        steps.len() >= at_least,
+        "only {} commands were found",
+        steps.len()
+    );
     for step in steps {
         let (text, status) = run(&step, directory.path());
         assert_eq!(status, Some(step.status), "{}\n{text}", step.command);
-        step.check(&text).unwrap_or_else(|missing| {
-            std::panic::panic_any(format!("{}: `{missing}` is missing from\n{text}", step.command))
-        });
+        let missing = step.check(&text);
+        assert_eq!(missing, Ok(()), "{}\n{text}", step.command);
     }
 }
 
