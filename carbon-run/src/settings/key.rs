@@ -186,7 +186,8 @@ impl Key {
     pub const HOOK: [Self; 2] = [Self::Webhook, Self::WebhookFormat];
 
     /// The settings that name what is written to, and who is told of a run.
-    pub const WRITTEN: [Self; 9] = [
+    pub const WRITTEN: [Self; 10] = [
+        Self::LiveUrl,
         Self::OutputDir,
         Self::OutputFile,
         Self::Json,
