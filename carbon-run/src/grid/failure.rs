@@ -85,9 +85,10 @@ impl GridError {
     /// How long to wait before the next try, where the provider said so.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Status { retry_after, .. } => *retry_after,
-            _ => None,
+        if let Self::Status { retry_after, .. } = self {
+            *retry_after
+        } else {
+            None
         }
     }
 

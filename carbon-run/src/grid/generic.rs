@@ -24,15 +24,15 @@ pub(super) fn latest(question: &Question, client: &Client, now: i64) -> Result<T
 pub(super) fn read(question: &Question, body: &[u8], now: i64) -> Result<Told, GridError> {
     let (value, at) = &question.pointers;
     let answer: Value = serde_json::from_slice(body).map_err(|_| question.odd("no JSON"))?;
-    let found = answer.pointer(value).and_then(|value| match value {
-        Value::String(text) => text.trim().parse().ok(),
-        other => other.as_f64(),
+    let found = answer.pointer(value).and_then(|value| match value.as_str() {
+        Some(text) => text.trim().parse().ok(),
+        None => value.as_f64(),
     });
     let from_unix_ns = match at {
         None => Some(now),
-        Some(at) => answer.pointer(at).and_then(|at| match at {
-            Value::String(text) => time(text),
-            other => other.as_i64()?.checked_mul(SECOND_NS),
+        Some(at) => answer.pointer(at).and_then(|at| match at.as_str() {
+            Some(text) => time(text),
+            None => at.as_i64()?.checked_mul(SECOND_NS),
         }),
     };
     Ok(Told {

@@ -62,7 +62,7 @@ fn great_britain_is_read_as_a_whole_and_by_region() {
         r#"{"data":[{"regionid":13,"shortname":"London","postcode":"SW1","data":[{"from":"2026-11-20T09:00Z","to":"2026-11-20T09:30Z",
             "intensity":{"forecast":172,"index":"moderate"},"generationmix":[{"fuel":"gas","perc":31.5}]}]}]}"#,
     );
-    assert_eq!(london.g_per_kwh, 172.0);
+    assert_eq!((london.g_per_kwh, london.estimated), (172.0, true));
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn cut(text: &str) -> String {
 #[serde(rename_all = "snake_case")]
 enum OwnedLine {
     Head(Box<Head>),
-    Observation(Observation),
+    Observation(Box<Observation>),
     Tail(Box<Tail>),
 }
 
@@ -151,7 +151,7 @@ pub fn parse(bytes: &[u8]) -> Result<Recording, JournalError> {
         match serde_json::from_slice(line.text) {
             Ok(OwnedLine::Observation(observation)) => {
                 check_observation(&recording, &observation, line.number)?;
-                recording.observations.push(observation);
+                recording.observations.push(*observation);
             }
             Ok(OwnedLine::Tail(tail)) => recording.tail = Some(*tail),
             Ok(OwnedLine::Head(_)) => return Err(nonsense(line.number, "a second head")),

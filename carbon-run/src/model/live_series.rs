@@ -147,7 +147,7 @@ mod tests {
         let live = live(&[(10, 12, 40.0)]);
         let found = live.between(14 * HOUR, 15 * HOUR, &Outside::Nearest).unwrap();
         let Ranged { low, value, high } = found.intensity;
-        assert_eq!([low, value, high].map(GramsPerKwh::get), [20.0, 40.0, 60.0]);
+        assert_eq!([low, value, high], [20.0, 40.0, 60.0].map(GramsPerKwh::clamped));
         assert!(!live.covers(14 * HOUR) && live.covers(11 * HOUR));
     }
 
