@@ -21,6 +21,8 @@ mod faults;
 mod idle;
 #[path = "accuracy/measured.rs"]
 mod measured;
+#[path = "accuracy/phases.rs"]
+mod phases;
 #[path = "accuracy/shares.rs"]
 mod shares;
 #[path = "accuracy/stage.rs"]

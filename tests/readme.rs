@@ -9,8 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
+    "GUIDE.md",
     "ARCHITECTURE.md",
     "METHOD.md",
     "CONTRIBUTING.md",

@@ -5,9 +5,10 @@
 //! appends plain data to a recording. `model::assemble` does all arithmetic. Outputs only print a
 //! [`model::report::RunReport`].
 //!
-//! The command line is [`cli`] and [`settings`]; [`session`] conducts; [`launch`], [`accounting`], [`meter`], [`host`]
-//! and [`sink`] touch the machine; [`daemon`] does so for many jobs at once, and [`wire`] is what it says to them; [`http`]
-//! is how those who ask or tell somebody elsewhere do it, and [`publish`] tells others of a finished run; [`model`] and [`output`] are pure; [`verb`] has one file per verb.
+//! The command line is [`cli`] and [`settings`]; [`session`] conducts; [`launch`], [`accounting`], [`meter`], [`host`],
+//! [`phase`] and [`sink`] touch the machine; [`daemon`] does so for many jobs at once, and [`wire`] is what it says to them; [`grid`]
+//! asks what the electricity's intensity is now, [`publish`] tells others of a finished run, and [`http`] is how both do it; [`model`]
+//! and [`output`] are pure; [`verb`] has one file per verb.
 
 pub mod accounting;
 pub mod cli;
@@ -19,6 +20,7 @@ pub mod launch;
 pub mod meter;
 pub mod model;
 pub mod output;
+pub mod phase;
 pub mod publish;
 pub mod session;
 pub mod settings;

@@ -79,6 +79,7 @@ fn report(
             usage_after: None,
             memory_before: Vec::new(),
             live: Vec::new(),
+            marks: Vec::new(),
             gpus,
         });
     }

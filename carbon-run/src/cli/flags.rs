@@ -10,6 +10,7 @@ use super::live::Live;
 pub(super) use super::machine::{NvmlLibrary, State, Sysroot};
 use super::merge::Merge;
 use super::offered::{Offered, backends, idle_policies};
+use super::phase::Phase;
 use super::place::Place;
 use super::publish::{Publish, Receivers};
 use crate::settings::{Key, Layer, Origin};
@@ -75,6 +76,12 @@ pub enum Verb {
     /// as `carbon-run merge carbon-run-*-4711-*.json`. A run that is there twice counts once, a run inside another is in that one's
     /// figures, and ranks without a report are named.
     Merge(Merge),
+    /// Mark a task inside of a running job: the report has energy and emissions for each
+    ///
+    /// Called from inside of the job, as `carbon-run phase start train` and `carbon-run phase stop train`. Phases nest, and times of the same
+    /// name add up. Where nobody measures the job it does nothing and succeeds, so that the job's script works without carbon-run
+    /// around it, too. GUIDE.md says how any language marks phases without starting a program.
+    Phase(Phase),
     /// Finish the books of runs whose launcher was killed
     ///
     /// Delivers what such a run would have delivered when it was last kept (`--checkpoint-interval`): its row, its JSON report, its summary.

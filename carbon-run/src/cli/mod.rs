@@ -13,6 +13,7 @@ mod live;
 mod machine;
 mod merge;
 mod offered;
+mod phase;
 mod place;
 mod publish;
 mod text;
@@ -25,6 +26,7 @@ pub use estimate::Estimate;
 pub use flags::{Replay, RunFlags, Verb};
 pub use kept_runs::{Recover, Status};
 pub use merge::Merge;
+pub use phase::{Phase, PhaseVerb};
 pub use publish::Publish;
 pub use usage::UsageError;
 

@@ -141,20 +141,26 @@ fn multiply_divide(amount: u64, part: u128, whole: u128) -> u64 {
 /// Splits `amount` by weights so that the parts add up exactly: floors first, then one to each of the largest
 /// remainders (Hamilton's method). `None` when all weights are 0.
 pub(super) fn split<const N: usize>(amount: u64, weights: [u128; N]) -> Option<[u64; N]> {
-    let sum: u128 = weights.iter().sum();
+    split_all(amount, &weights)?.try_into().ok()
+}
+
+/// [`split`] by any number of weights.
+pub(super) fn split_all(amount: u64, weights: &[u128]) -> Option<Vec<u64>> {
+    let sum: u128 = weights.iter().fold(0, |sum, weight| sum.saturating_add(*weight));
     if sum == 0 {
         return None;
     }
     let shift = (128 - sum.leading_zeros()).saturating_sub(64);
-    let scaled = weights.map(|weight| weight >> shift);
-    let sum: u128 = scaled.iter().sum::<u128>().max(1);
-    let products = scaled.map(|weight| u128::from(amount) * weight);
-    let mut parts = products.map(|product| u64::try_from(product / sum).unwrap_or(u64::MAX));
+    let scaled = weights.iter().map(|weight| weight >> shift);
+    let sum: u128 = scaled.clone().sum::<u128>().max(1);
+    let products: Vec<u128> = scaled.map(|weight| u128::from(amount) * weight).collect();
+    let floor = |product: &u128| u64::try_from(product / sum).unwrap_or(u64::MAX);
+    let mut parts: Vec<u64> = products.iter().map(floor).collect();
     let mut left = amount - parts.iter().sum::<u64>().min(amount);
 
-    let mut order: Vec<usize> = (0..N).collect();
+    let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(products.get(*index).map_or(0, |product| product % sum)));
-    // Fewer than N are left over; only those with a weight can have a remainder unless scaling dropped bits.
+    // Fewer than there are parts are left over; only those with a weight can have a remainder unless scaling dropped bits.
     for index in order {
         if left == 0 {
             break;

@@ -4,11 +4,13 @@ mod beyond;
 mod calibrated;
 mod hypothetical;
 mod intensity;
+mod phases;
 
 pub use beyond::{BeyondElectricity, Embodied, Equivalence, SoftwareCarbonIntensity, Water};
 pub use calibrated::{Calibrated, GpuOutcome};
 pub use hypothetical::{Circumstances, Hardware, Hypothetical, HypotheticalPart};
 pub use intensity::{CloudPlace, Intensity, IntensityOverTime, LiveReport};
+pub use phases::{Phase, PhaseFigures, Phases};
 
 use super::recording::{
     AccountingFacts, Arg, DomainKind, Exit, FigureFrom, Gpu, Host, IdlePolicy, Note, Origin, ProcessUse,
@@ -61,6 +63,8 @@ pub struct RunReport {
     pub domains: Vec<DomainReport>,
     /// The GPUs, in the order of the recording.
     pub gpus: Vec<GpuReport>,
+    /// What the phases that the job marked used of it.
+    pub phases: Phases,
     /// The electricity.
     pub intensity: Intensity,
     /// Facility energy per IT energy.

@@ -1,5 +1,6 @@
 //! Reports of the kinds that outputs must get right, for their tests.
 
+mod phases;
 mod values;
 
 use crate::model::recording::{
@@ -7,8 +8,8 @@ use crate::model::recording::{
     ProcessUse, Ranged, Source, Survivor, Unlisted,
 };
 use crate::model::report::{
-    BeyondElectricity, DomainReport, Figure, IdlePower, Intensity, JobEnergy, Ledger, Quality, RunReport,
-    TimeTaken, Uncertainty,
+    BeyondElectricity, DomainReport, Figure, IdlePower, Intensity, JobEnergy, Ledger, Phases, Quality,
+    RunReport, TimeTaken, Uncertainty,
 };
 use crate::model::units::{CpuTime, MicroJoules, Share, Watts};
 use std::time::Duration;
@@ -94,6 +95,7 @@ pub(super) fn measured() -> RunReport {
                 coverage: Share::ALL,
             },
         ],
+        phases: Phases::default(),
         gpus: Vec::new(),
         intensity: Intensity {
             value: Ranged {
@@ -380,8 +382,9 @@ pub(super) fn beyond() -> RunReport {
 }
 
 /// Every example with its name.
-pub(super) fn all() -> [(&'static str, RunReport); 6] {
+pub(super) fn all() -> [(&'static str, RunReport); 7] {
     [
+        ("with_phases", phases::with_phases()),
         ("measured", measured()),
         ("estimated", estimated()),
         ("absent", absent()),

@@ -11,12 +11,16 @@
 //! - A range is `{"low", "high"}`, and the figure lies inside it. An origin is `{"measured": METER}`,
 //!   `{"estimated": MODEL}` or `{"absent": REASON}`.
 //! - `command` is text; when an argument is not UTF-8, `command_bytes` has all of them exactly, in hexadecimal.
+//! - `phases` are in the order of their first start, and one comes after the one around it. Their `own` figures and
+//!   `outside_phases` add up to the job's. Where no `phases_overlap`, each phase is its `own` and the phases right inside of it.
 //! - `quality.warnings` are the notes that make a figure worse, `quality.notes` the others.
 
 mod beyond;
 mod domain;
 mod energy;
 mod gpu;
+mod intensity;
+mod phases;
 mod run;
 mod trust;
 

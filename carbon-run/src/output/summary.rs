@@ -3,6 +3,7 @@
 //! Every figure stands with its range and says whether it was measured or estimated; one that is not known says why.
 
 mod beyond;
+mod phases;
 mod remarks;
 mod table;
 
@@ -10,6 +11,7 @@ pub(super) use beyond::{alike, rows as beyond_rows};
 pub(super) use table::{Row, aligned, electricity};
 
 use crate::model::report::RunReport;
+use phases::phases;
 use remarks::remarks;
 use table::table;
 
@@ -59,6 +61,7 @@ impl Style {
 #[must_use]
 pub fn summary(report: &RunReport, style: Style) -> String {
     let mut text = table(report, style);
+    text.push_str(&phases(report, style));
     for line in remarks(report, style) {
         text.push_str(&line);
         text.push('\n');

@@ -10,6 +10,12 @@ const USUAL: Duration = Duration::from_secs(1);
 /// A young run is not looked at so often that the looks take more than one part in so many of a CPU: reading a GPU takes its
 /// driver milliseconds.
 const AT_MOST_ONE_IN: u32 = 50;
+/// At the boundary of a phase there is a look at once, but not sooner after another one than this: many counters step every
+/// millisecond.
+const BETWEEN_BOUNDARIES: Duration = Duration::from_millis(10);
+
+/// A sample by the daemon may be as old as this.
+const OLDEST: Duration = Duration::from_millis(50);
 
 /// When to take the next sample: at a moment and not after a pause, so that nothing that happens in between puts it off.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +25,10 @@ pub(super) struct Cadence {
     at_most: Duration,
     started: Moment,
     due: Moment,
+    /// A boundary is to be looked at then.
+    boundary: Option<Moment>,
+    /// When the last sample ended.
+    last: Moment,
     /// CPU time of the last sample.
     cost: Duration,
 }
@@ -41,21 +51,40 @@ impl Cadence {
             at_most: wrap.min(pause),
             started,
             due: started,
+            boundary: None,
+            last: Moment(0),
             cost: Duration::ZERO,
         };
         cadence.sampled(started, Duration::ZERO);
+        cadence.last = Moment(0);
         cadence
     }
 
     /// From now to the next sample; nothing if it is late.
     pub(super) fn left(&self, now: Moment) -> Duration {
-        self.due.since(now)
+        let boundary = self.boundary.unwrap_or(self.due);
+        self.due.min(boundary).since(now)
+    }
+
+    /// A phase began or ended: a sample is due at once, or as soon as may be.
+    pub(super) fn boundary(&mut self, now: Moment) {
+        let pause = BETWEEN_BOUNDARIES.max(self.cost * AT_MOST_ONE_IN);
+        let soonest = now.max(after(self.last, pause));
+        self.boundary.get_or_insert(soonest);
+    }
+
+    /// The sample at a boundary was from before it, and shows nothing of it: the next one is due when it cannot be.
+    pub(super) fn look_again(&mut self, now: Moment) {
+        self.boundary.get_or_insert(after(now, OLDEST));
     }
 
     /// A sample was taken, which ended now and took so much CPU time. The rhythm is kept, but what was missed is not caught up
     /// with.
     pub(super) fn sampled(&mut self, now: Moment, cost: Duration) {
-        self.cost = cost;
+        (self.cost, self.last, self.boundary) = (cost, now, None);
+        if now < self.due {
+            return;
+        }
         let step = self.step(now);
         let next = after(self.due, step);
         self.due = if next > now { next } else { after(now, step) };
@@ -158,6 +187,30 @@ mod tests {
         assert_eq!(cadence.left(at(late)), 2 * SECOND - late);
         cadence.sampled(at(60 * SECOND), Duration::ZERO);
         assert_eq!(cadence.left(at(60 * SECOND)), SECOND);
+    }
+
+    #[test]
+    fn a_boundary_is_looked_at_at_once_but_not_all_of_many() {
+        let ms = Duration::from_millis(1);
+        let mut cadence = Cadence::new(Some(SECOND), None, None, START);
+        cadence.boundary(at(300 * ms));
+        assert_eq!(cadence.left(at(300 * ms)), Duration::ZERO);
+        cadence.sampled(at(301 * ms), ms / 10);
+        assert_eq!(cadence.left(at(301 * ms)), 699 * ms, "the rhythm is kept");
+        cadence.boundary(at(303 * ms));
+        cadence.boundary(at(304 * ms));
+        assert_eq!(cadence.left(at(304 * ms)), 7 * ms);
+        cadence.sampled(at(311 * ms), 2 * ms);
+        cadence.boundary(at(312 * ms));
+        assert_eq!(cadence.left(at(312 * ms)), 99 * ms, "one part in 50 of a CPU");
+        cadence.sampled(at(1001 * ms), ms);
+        assert_eq!(cadence.left(at(1001 * ms)), 999 * ms);
+        cadence.look_again(at(1002 * ms));
+        assert_eq!(
+            cadence.left(at(1002 * ms)),
+            50 * ms,
+            "the daemon's look was an old one"
+        );
     }
 
     #[test]

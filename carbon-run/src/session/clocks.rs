@@ -20,6 +20,12 @@ pub(super) fn now() -> Moment {
     Moment(nanoseconds(ClockId::CLOCK_MONOTONIC))
 }
 
+/// Now, on `CLOCK_MONOTONIC`, and on the wall clock in nanoseconds since 1970.
+pub(super) fn both() -> (Moment, i64) {
+    let wall = i64::try_from(nanoseconds(ClockId::CLOCK_REALTIME)).unwrap_or(i64::MAX);
+    (now(), wall)
+}
+
 /// CPU time of this thread so far.
 pub(super) fn own_cpu() -> Duration {
     Duration::from_nanos(nanoseconds(ClockId::CLOCK_THREAD_CPUTIME_ID))

@@ -298,6 +298,7 @@ mod tests {
             gpus: Vec::new(),
             memory_before: Vec::new(),
             live: Vec::new(),
+            marks: Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The one conductor: opens sinks, meters and accounting, starts the command, samples, closes.
 
+mod account;
 mod allocation;
 pub mod beyond;
 mod by_daemon;
@@ -15,6 +16,7 @@ pub mod kept_runs;
 mod live;
 mod memory_watch;
 mod observer;
+mod phases;
 mod power_store;
 mod prepare;
 pub mod publishing;
@@ -29,20 +31,23 @@ use crate::host;
 use crate::launch::{Ended, Event, Interruptions, Launch, Running, SpawnError, WaitError};
 use crate::model::assemble::Assembler;
 use crate::model::journal::Line;
-use crate::model::recording::{Arg, Exit, Note, Observation, Tail};
+use crate::model::recording::{Arg, Exit, Note, Tail};
 use crate::model::report::RunReport;
 use crate::model::slurm::SlurmTask;
 use crate::model::units::Moment;
+use crate::phase;
 use crate::settings::Settings;
 use crate::sink::Screen;
+use account::Account;
 use cadence::Cadence;
 use checkpoints::Checkpoints;
 use live::Live;
 use observer::Observer;
+use phases::Marks;
 use power_store::PowerStore;
 use prepare::{NotPrepared, Prepared};
-use results::{Journal, Results};
-use std::ffi::OsStr;
+use results::Results;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 /// How often it is looked whether descendants that are waited for still live.
@@ -139,6 +144,9 @@ async fn conduct(
     let mut account = Account {
         journal: results.journal(),
         books: Assembler::open(head.clone(), intensity),
+        marks: Marks::open(&head.run_id),
+        marked: Moment(0),
+        seen: Moment(0),
         notes: Vec::new(),
         live,
     };
@@ -146,7 +154,7 @@ async fn conduct(
 
     account.enter(&mut observer, Moment(0));
     let started = clocks::now();
-    let mut running = start(settings, &head.run_id, &mut observer)?;
+    let mut running = start(settings, &head.run_id, account.marks.value(), &mut observer)?;
     let mut cadence = Cadence::new(settings.interval, shortest_wrap, longest_pause, started);
     let ended = loop {
         // Before any event: a job that never stops making orphans must not keep the counters from being read.
@@ -155,6 +163,9 @@ async fn conduct(
             let before = clocks::own_cpu();
             account.enter(&mut observer, started);
             cadence.sampled(clocks::now(), clocks::own_cpu().saturating_sub(before));
+            if account.is_behind() {
+                cadence.look_again(clocks::now());
+            }
             checkpoints.sampled(clocks::now(), started, &account.books);
             continue;
         }
@@ -170,6 +181,12 @@ async fn conduct(
             },
             () = tokio::time::sleep(left) => {}
             () = tokio::time::sleep(observer.until_glance(started)) => observer.glance(),
+            // Last: however many there are, nothing else has to wait for them.
+            () = account.marks.readable() => {
+                if account.marks.read() {
+                    cadence.boundary(clocks::now());
+                }
+            }
         }
     };
     let ended = match ended {
@@ -178,10 +195,16 @@ async fn conduct(
         Err(error) => return Ok((lost_sight(&error, screen), None)),
     };
     if settings.wait_tree {
-        linger(&mut running, &mut observer, &mut cadence, |observer| {
-            account.enter(observer, started);
-            checkpoints.sampled(clocks::now(), started, &account.books);
-        })
+        linger(
+            &mut running,
+            &mut observer,
+            &mut cadence,
+            &mut account,
+            |observer, account| {
+                account.enter(observer, started);
+                checkpoints.sampled(clocks::now(), started, &account.books);
+            },
+        )
         .await;
     }
     let at = clocks::now();
@@ -192,13 +215,16 @@ async fn conduct(
     let Account {
         mut journal,
         books,
+        marks,
         mut notes,
         live,
+        ..
     } = account;
     notes.extend(live.and_then(|live| live.trouble()));
     let closing = observer.close(running.pid());
     notes.extend(closing.notes.iter().cloned());
     notes.extend(observer.take_notes());
+    notes.extend(marks.notes());
     notes.extend(checkpoints.trouble());
     let tail = tail(started, at, ended, closing, notes);
     journal.write(&Line::Tail(&tail));
@@ -211,53 +237,18 @@ async fn conduct(
     Ok((ended.exit, Some(report)))
 }
 
-/// What is written down of a run as it goes on.
-struct Account {
-    journal: Journal,
-    books: Assembler,
-    /// What went wrong on the way.
-    notes: Vec<Note>,
-    /// Who says the carbon intensity, and the samples that wait for it.
-    live: Option<Live>,
-}
-
-impl Account {
-    /// One observation; a job's memory is looked at from `started` on.
-    fn enter(&mut self, observer: &mut Observer, started: Moment) {
-        match observer.observe(started) {
-            Ok(observation) => match &mut self.live {
-                None => self.book(&observation),
-                Some(live) => {
-                    let ready = live.pass(observation, clocks::now());
-                    ready.iter().for_each(|observation| self.book(observation));
-                }
-            },
-            // What fails a thousand times is said once.
-            Err(note) if self.notes.contains(&note) => {}
-            Err(note) => self.notes.push(note),
-        }
-    }
-}
-
-impl Account {
-    fn book(&mut self, observation: &Observation) {
-        self.journal.write(&Line::Observation(observation));
-        self.books.observe(observation);
-    }
-
-    /// What still waits is booked.
-    fn settle(&mut self) {
-        let left = self.live.as_mut().map(|live| live.close(clocks::now()));
-        left.iter()
-            .flatten()
-            .for_each(|observation| self.book(observation));
-    }
-}
-
 /// Starts the command as a member from its first instruction on.
-fn start(settings: &Settings, run_id: &str, observer: &mut Observer) -> Result<Running, NotStarted> {
+fn start(
+    settings: &Settings,
+    run_id: &str,
+    phases: Option<OsString>,
+    observer: &mut Observer,
+) -> Result<Running, NotStarted> {
     let (program, arguments) = settings.command.split_first().ok_or(NotPrepared::NoCommand)?;
     let mut launch = Launch::new(program, arguments).variable(OsStr::new(RUN_ID), OsStr::new(run_id));
+    if let Some(socket) = phases {
+        launch = launch.variable(OsStr::new(phase::VARIABLE), &socket);
+    }
     if observer.adopts_orphans() {
         launch = launch.adopting_orphans();
     }
@@ -284,7 +275,8 @@ async fn linger(
     running: &mut Running,
     observer: &mut Observer,
     cadence: &mut Cadence,
-    mut enter: impl FnMut(&mut Observer),
+    account: &mut Account,
+    mut enter: impl FnMut(&mut Observer, &mut Account),
 ) {
     while observer.living() > 0 {
         tokio::select! {
@@ -295,10 +287,15 @@ async fn linger(
                 Err(_) => return,
             },
             () = tokio::time::sleep(LINGER) => {}
+            () = account.marks.readable() => {
+                if account.marks.read() {
+                    cadence.boundary(clocks::now());
+                }
+            }
         }
         if cadence.left(clocks::now()).is_zero() {
             let before = clocks::own_cpu();
-            enter(observer);
+            enter(observer, account);
             cadence.sampled(clocks::now(), clocks::own_cpu().saturating_sub(before));
         }
     }

@@ -144,6 +144,7 @@ impl Observer {
             gpus,
             memory_before: memory_before.unwrap_or_default(),
             live: Vec::new(),
+            marks: Vec::new(),
         })
     }
 

@@ -112,7 +112,7 @@ pub enum Key {
 pub const VARIABLE_PREFIX: &str = "CARBON_RUN_";
 
 /// Variables that carbon-run itself sets for the command, and so meets again in a run within a run.
-pub const OWN_VARIABLES: [&str; 1] = ["CARBON_RUN_ID"];
+pub const OWN_VARIABLES: [&str; 2] = ["CARBON_RUN_ID", "CARBON_RUN_PHASE_SOCKET"];
 
 impl Key {
     /// Every setting, in the order of the help.

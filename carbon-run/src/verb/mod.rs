@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod estimate;
 pub mod man;
 pub mod merge;
+pub mod phase;
 pub mod publish;
 pub mod recover;
 pub mod replay;
@@ -88,6 +89,7 @@ fn verb_of(verb: &Verb) -> Result<Outcome, Failure> {
         Verb::Calibrate(flags) => calibrate::calibrate(flags),
         Verb::Daemon(flags) => daemon::daemon(flags),
         Verb::Merge(flags) => merge::merge(flags),
+        Verb::Phase(flags) => phase::phase(flags),
         Verb::Recover(flags) => recover::recover(flags),
         Verb::Estimate(flags) => estimate::estimate(flags),
         Verb::Publish(flags) => publish::publish(flags),

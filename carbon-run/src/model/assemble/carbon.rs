@@ -15,8 +15,11 @@ pub(super) struct Blend {
     /// Of low, value and high, times the weight.
     products: [f64; 3],
     /// The lowest and the highest of each.
-    bounds: Option<[(GramsPerKwh, GramsPerKwh); 3]>,
+    bounds: Bounds,
 }
+
+/// The lowest and the highest of low, value and high.
+type Bounds = Option<[(GramsPerKwh, GramsPerKwh); 3]>;
 
 fn parts(intensity: Ranged<GramsPerKwh>) -> [GramsPerKwh; 3] {
     [intensity.low, intensity.value, intensity.high]
@@ -36,6 +39,15 @@ impl Blend {
         self.bounds = Some(widened(self.bounds, parts));
     }
 
+    /// Another one's sums on top, times a factor.
+    pub(super) fn join(&mut self, other: &Self, factor: f64) {
+        self.weight += other.weight * factor;
+        for (product, more) in self.products.iter_mut().zip(other.products) {
+            *product += more * factor;
+        }
+        self.bounds = joined(self.bounds, other.bounds);
+    }
+
     /// The mean; `None` of nothing.
     pub(super) fn mean(&self) -> Option<Ranged<GramsPerKwh>> {
         let bounds = self.bounds.filter(|_| self.weight > 0.0)?;
@@ -46,10 +58,14 @@ impl Blend {
     }
 }
 
-fn widened(
-    bounds: Option<[(GramsPerKwh, GramsPerKwh); 3]>,
-    parts: [GramsPerKwh; 3],
-) -> [(GramsPerKwh, GramsPerKwh); 3] {
+/// The lowest and the highest of two.
+fn joined(one: Bounds, other: Bounds) -> Bounds {
+    let Some(more) = other else { return one };
+    let lowest = widened(one, more.map(|(lowest, _)| lowest));
+    Some(widened(Some(lowest), more.map(|(_, highest)| highest)))
+}
+
+fn widened(bounds: Bounds, parts: [GramsPerKwh; 3]) -> [(GramsPerKwh, GramsPerKwh); 3] {
     let Some(mut bounds) = bounds else {
         return parts.map(|part| (part, part));
     };
@@ -80,7 +96,7 @@ fn bounded(means: [f64; 3], bounds: [(GramsPerKwh, GramsPerKwh); 3]) -> Ranged<G
 pub(super) struct Tinted {
     plain: Lines,
     tinted: [Lines; 3],
-    bounds: Option<[(GramsPerKwh, GramsPerKwh); 3]>,
+    bounds: Bounds,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -100,6 +116,40 @@ impl Tinted {
             lines.enter(window, job, capacity, part.get());
         }
         self.bounds = Some(widened(self.bounds, parts));
+    }
+
+    /// Of one window, whose intensity need not be known.
+    pub(super) fn of(window: Line, job: f64, capacity: f64, intensity: Option<Ranged<GramsPerKwh>>) -> Self {
+        let mut tinted = Self::default();
+        match intensity {
+            Some(intensity) => tinted.enter(window, job, capacity, intensity),
+            None => tinted.plain.enter(window, job, capacity, 1.0),
+        }
+        tinted
+    }
+
+    /// Another one's sums on top, times a factor.
+    pub(super) fn join(&mut self, other: &Self, factor: f64) {
+        self.plain.join(&other.plain, factor);
+        for (lines, more) in self.tinted.iter_mut().zip(&other.tinted) {
+            lines.join(more, factor);
+        }
+        self.bounds = joined(self.bounds, other.bounds);
+    }
+
+    /// What the domain drew on average, whoever used it; watts.
+    pub(super) fn power(&self) -> f64 {
+        let Lines { whole, .. } = self.plain;
+        if whole.seconds() > 0.0 {
+            whole.joules() / whole.seconds()
+        } else {
+            0.0
+        }
+    }
+
+    /// The job's energy under a baseline power in watts, in joules.
+    pub(super) fn energy(&self, power: f64, policy: IdlePolicy, allocated: Share) -> f64 {
+        self.plain.energy(power, policy, allocated)
     }
 
     /// The mean intensity of the job's energy under a baseline power in watts; `None` where the job has no energy.
@@ -123,6 +173,12 @@ impl Lines {
         self.whole.add(window, factor);
         self.job.add(window, job * factor);
         self.capacity += window.seconds() * capacity * factor;
+    }
+
+    fn join(&mut self, other: &Self, factor: f64) {
+        self.whole.add(other.whole, factor);
+        self.job.add(other.job, factor);
+        self.capacity += other.capacity * factor;
     }
 
     /// The job's energy, as [`super::evidence::Evidence::books`] has it.

@@ -1,6 +1,8 @@
 //! One domain's books over a run.
 
+mod closing;
 mod gpu;
+mod phases;
 mod words;
 
 use super::carbon::Blend;
@@ -8,7 +10,7 @@ use super::cpu_model::CpuModelBooks;
 use super::evidence::Evidence;
 use super::gauge::Gauge;
 use super::gpu::GpuBooks;
-use super::ram::MemoryBooks;
+use super::phases::{Parts as PhaseParts, PhaseBooks, Piece, Remade, Slices};
 use super::supply::Supply;
 use super::uncertainty::{self, Parts};
 use super::{idle, weights};
@@ -16,10 +18,9 @@ use crate::model::attribution::{Baseline, Books, apportion};
 use crate::model::counter::{Counter, ResetReason, Step};
 use crate::model::power_curve::PowerCurve;
 use crate::model::recording::{
-    Choices, CpuUsage, Domain, DomainKind, DomainSource, GpuLook, Head, IdlePolicy, Observation, Ranged,
-    Reading,
+    Choices, CpuUsage, Domain, DomainKind, DomainSource, GpuLook, Head, Observation, Ranged, Reading,
 };
-use crate::model::report::{DomainReport, IdlePower, Ledger};
+use crate::model::report::{DomainReport, IdlePower};
 use crate::model::units::{GramsPerKwh, Joules, MicroJoules, Moment, Share, Watts};
 use crate::model::usage::{self, Weights, WindowUsage};
 use std::borrow::Cow;
@@ -38,6 +39,11 @@ pub(super) struct DomainBooks {
     carbon: Blend,
     /// That of a GPU's energy which is not split yet.
     gathered: Blend,
+    /// In which phases that was, and how long.
+    gathered_in: (PhaseParts, Duration),
+    phases: Slices,
+    /// Whether the books were made again under another baseline.
+    remade: Option<Remade>,
     curve: Option<PowerCurve>,
     /// The part of the domain's CPUs that is set aside for the job.
     allocated: Share,
@@ -62,6 +68,7 @@ pub(super) struct Look<'a> {
     /// At the GPU's users, where the domain is one.
     pub(super) gpu: Option<&'a GpuLook>,
     pub(super) supply: &'a Supply,
+    pub(super) phases: &'a PhaseBooks,
 }
 
 /// Where the energy of a window comes from.
@@ -132,6 +139,9 @@ impl DomainBooks {
             evidence: Evidence::default(),
             carbon: Blend::default(),
             gathered: Blend::default(),
+            gathered_in: Default::default(),
+            phases: Slices::default(),
+            remade: None,
             curve: idle::curve(domain, head, weights.shared_permille),
             allocated: idle::allocated(domain, head),
             known: Duration::ZERO,
@@ -149,6 +159,7 @@ impl DomainBooks {
             slept,
             since_last,
             supply,
+            phases,
             gpu: _,
         } = *look;
         match &mut self.meter {
@@ -178,8 +189,7 @@ impl DomainBooks {
                         self.wraps += u64::from(wrapped);
                         let window =
                             WindowUsage::between(&before, &usage, &self.domain.groups, &self.weights);
-                        let intensity = supply.between(from, to);
-                        self.enter(energy, to.since(from), &window, intensity, choices);
+                        self.enter(energy, (from, to), &window, look, choices);
                     }
                     Step::Reset { reason, .. } => self.resets.get_or_insert((reason, 0)).1 += 1,
                     Step::First | Step::Slept | Step::Missing(_) => {}
@@ -196,12 +206,15 @@ impl DomainBooks {
                     let policy = choices.idle_policy;
                     let books = apportion(energy, elapsed, idle, &window, policy, self.allocated);
                     let from = Moment(observation.at.0.saturating_sub(nanoseconds(since_last)));
-                    if let Some(intensity) = supply.between(from, observation.at) {
-                        self.carbon
-                            .add(books.ledger.job_total().joules().get(), intensity);
-                    }
-                    self.books.add(&books);
-                    self.known += since_last;
+                    let intensity = supply.between(from, observation.at);
+                    let piece = Piece {
+                        books: &books,
+                        sight: None,
+                        intensity,
+                        known: since_last,
+                    };
+                    self.add(&piece);
+                    self.share(&phases.between(from, observation.at), &piece, phases);
                 }
             }
             Meter::RamModel { .. } => {}
@@ -211,12 +224,15 @@ impl DomainBooks {
     fn enter(
         &mut self,
         energy: MicroJoules,
-        elapsed: Duration,
+        (from, to): (Moment, Moment),
         window: &WindowUsage,
-        intensity: Option<Ranged<GramsPerKwh>>,
+        look: &Look<'_>,
         choices: &Choices,
     ) {
-        self.evidence
+        let elapsed = to.since(from);
+        let intensity = look.supply.between(from, to);
+        let sight = self
+            .evidence
             .enter(energy, elapsed, window, self.curve.as_ref(), intensity);
         let books = apportion(
             energy,
@@ -226,71 +242,23 @@ impl DomainBooks {
             choices.idle_policy,
             self.allocated,
         );
-        if let Some(intensity) = intensity {
-            self.carbon
-                .add(books.ledger.job_total().joules().get(), intensity);
-        }
-        self.books.add(&books);
-        self.known += elapsed;
-    }
-
-    /// Computes what can only be known at the end.
-    pub(super) fn close(&mut self, memory: &MemoryBooks, duration: Duration, head: &Head) {
-        if matches!(self.meter, Meter::Read { .. }) {
-            self.settle(head);
-        }
-        if let Meter::Gpu(gpu) = &mut self.meter {
-            let books = gpu.close(&head.choices);
-            self.idle = gpu.idle_power();
-            if let Some(books) = books {
-                self.books.add(&books);
-                self.mix(&books);
-            }
-        }
-        let (Meter::RamModel { job, refused }, DomainSource::RamModel(model)) =
-            (&mut self.meter, &self.domain.source)
-        else {
-            return;
+        let piece = Piece {
+            books: &books,
+            sight: Some(sight),
+            intensity,
+            known: elapsed,
         };
-        *refused = memory.unreadable() > 0;
-        if let Some(energy) = memory.energy(model) {
-            *job = Some(energy);
-            self.carbon = memory.carbon();
-            self.known = duration;
-            let energy = MicroJoules((energy.value.get() * 1e6).round() as u64);
-            let ledger = Ledger {
-                measured: energy,
-                job: energy,
-                kernel: Some(MicroJoules::ZERO),
-                ..Ledger::default()
-            };
-            self.books = Books {
-                ledger,
-                ..Books::default()
-            };
-        }
+        self.add(&piece);
+        self.share(&look.phases.between(from, to), &piece, look.phases);
     }
 
-    /// The books were kept under the baseline that was known before. Where the run has shown another one, they are made
-    /// again under that, for the whole run.
-    fn settle(&mut self, head: &Head) {
-        let settled = self.idle.settled(&self.evidence, &self.domain, head);
-        if let (Some(power), true) = (settled.watts(), settled.watts() != self.idle.watts()) {
-            self.books = self
-                .evidence
-                .books(power, head.choices.idle_policy, self.allocated);
-            self.remix(power, head.choices.idle_policy);
+    fn add(&mut self, piece: &Piece<'_>) {
+        if let Some(intensity) = piece.intensity {
+            let job = piece.books.ledger.job_total().joules().get();
+            self.carbon.add(job, intensity);
         }
-        self.idle = settled;
-    }
-
-    /// The job's energy is another one under another baseline, and its mean intensity with it.
-    fn remix(&mut self, power: Watts, policy: IdlePolicy) {
-        let mean = self.evidence.intensity(power, policy, self.allocated);
-        self.carbon = Blend::default();
-        if let Some(mean) = mean {
-            self.carbon.add(self.job_energy().get(), mean);
-        }
+        self.books.add(piece.books);
+        self.known += piece.known;
     }
 
     pub(super) fn job_energy(&self) -> Joules {

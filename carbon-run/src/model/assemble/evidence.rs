@@ -45,12 +45,28 @@ impl Line {
     }
 }
 
+/// The job's line, and that line times the part of each window that was not the job's, the marginal and the standalone cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Contest {
+    job: Line,
+    contended: Line,
+    marginal: Line,
+    standalone: Line,
+}
+
+/// What a window says of the job's energy, to be shared among the phases that were on in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sight {
+    pub(super) tinted: Tinted,
+    pub(super) contest: Contest,
+}
+
 /// What was seen so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Evidence {
     measured: MicroJoules,
     whole: Line,
-    job: Line,
+    contest: Contest,
     others: Line,
     own: Line,
     kernel: Option<Line>,
@@ -58,10 +74,6 @@ pub(super) struct Evidence {
     nobody: Line,
     /// Seconds times the job's part of the CPUs' time.
     capacity: f64,
-    /// The job's line times the part of each window that was not the job's, the marginal and the standalone cost.
-    contended: Line,
-    marginal: Line,
-    standalone: Line,
     /// Watts of the window that drew least.
     least: Option<f64>,
     quiet: Quiet,
@@ -78,7 +90,7 @@ impl Evidence {
         usage: &WindowUsage,
         curve: Option<&PowerCurve>,
         intensity: Option<Ranged<GramsPerKwh>>,
-    ) {
+    ) -> Sight {
         let window = Line {
             energy: energy.joules().get(),
             time: elapsed.as_secs_f64(),
@@ -92,41 +104,31 @@ impl Evidence {
         };
         self.capacity += window.time * capacity;
         let busy = usage.busy() as f64;
-        if let Some(intensity) = intensity {
-            let job = if busy > 0.0 { usage.job as f64 / busy } else { 0.0 };
-            self.tinted.enter(window, job, capacity, intensity);
+        let job = if busy > 0.0 { usage.job as f64 / busy } else { 0.0 };
+        let mut sight = Sight {
+            tinted: Tinted::of(window, job, capacity, intensity),
+            contest: Contest::default(),
+        };
+        if intensity.is_some() {
+            self.tinted.join(&sight.tinted, 1.0);
         }
         if usage.kernel.is_some() {
             self.kernel.get_or_insert_default();
         }
         if busy > 0.0 {
             let share = |weight: u128| weight as f64 / busy;
-            self.job.add(window, share(usage.job));
             self.others.add(window, share(usage.others));
             self.own.add(window, share(usage.own));
             if let (Some(line), Some(weight)) = (&mut self.kernel, usage.kernel) {
                 line.add(window, share(weight));
             }
-            self.compare(window, usage, busy, curve);
+            sight.contest = Contest::of(window, usage, busy, curve);
+            self.contest.join(&sight.contest, 1.0);
         } else {
             self.nobody.add(window, 1.0);
         }
         self.look_for_idle(window, elapsed, usage, busy);
-    }
-
-    /// The job's part beside what it would cost alone and at the margin.
-    fn compare(&mut self, window: Line, usage: &WindowUsage, busy: f64, curve: Option<&PowerCurve>) {
-        let share = usage.job as f64 / busy;
-        self.contended.add(window, share * (1.0 - share));
-        if let Some(curve) = curve
-            && window.time > 0.0
-        {
-            // Weights are thousandths of nanoseconds.
-            let cpus = |weight: f64| weight / 1e12 / window.time;
-            let bounds = curve.bounds(cpus(usage.job as f64), cpus(busy));
-            self.marginal.add(window, share * bounds.marginal);
-            self.standalone.add(window, share * bounds.standalone);
-        }
+        sight
     }
 
     fn look_for_idle(&mut self, window: Line, elapsed: Duration, usage: &WindowUsage, busy: f64) {
@@ -158,19 +160,8 @@ impl Evidence {
         self.bins.intercept()
     }
 
-    /// The part of the dynamic energy around the job that was not the job's, as the job met it: 0 for a job that was
-    /// alone whenever it ran.
-    pub(super) fn contention(&self, power: f64) -> Share {
-        relative(self.contended, self.job, power)
-            .and_then(|part| Share::new(part.min(1.0)).ok())
-            .unwrap_or(Share::NONE)
-    }
-
-    /// Marginal and standalone cost of the job relative to its part; `None` without a curve.
-    pub(super) fn bounds(&self, power: f64) -> Option<(f64, f64)> {
-        let known = self.standalone.time > 0.0;
-        let marginal = relative(self.marginal, self.job, power).filter(|_| known)?;
-        Some((marginal, relative(self.standalone, self.job, power)?))
+    pub(super) fn contest(&self) -> &Contest {
+        &self.contest
     }
 
     /// The mean intensity of the job's energy under a baseline power; `None` where it does not change with time, or where the
@@ -189,7 +180,7 @@ impl Evidence {
         let power = power.get();
         let microjoules = |joules: f64| MicroJoules((joules * 1e6).round() as u64).min(self.measured);
         let lines = [
-            self.job,
+            self.contest.job,
             self.others,
             self.own,
             self.kernel.unwrap_or_default(),
@@ -207,7 +198,7 @@ impl Evidence {
                 IdlePolicy::None => MicroJoules::ZERO,
                 IdlePolicy::Capacity => microjoules(power * self.capacity),
                 IdlePolicy::Allocated => microjoules(base.joules().get() * allocated.get()),
-                IdlePolicy::Busy => microjoules(power * self.job.time),
+                IdlePolicy::Busy => microjoules(power * self.contest.job.time),
                 IdlePolicy::All => base,
             };
             part.min(base)
@@ -230,6 +221,59 @@ impl Evidence {
             },
             job_idle_by_policy,
         }
+    }
+}
+
+impl Contest {
+    /// The job's part of a window beside what it would cost alone and at the margin.
+    fn of(window: Line, usage: &WindowUsage, busy: f64, curve: Option<&PowerCurve>) -> Self {
+        let share = usage.job as f64 / busy;
+        let mut contest = Self::default();
+        contest.job.add(window, share);
+        contest.contended.add(window, share * (1.0 - share));
+        if let Some(curve) = curve
+            && window.time > 0.0
+        {
+            // Weights are thousandths of nanoseconds.
+            let cpus = |weight: f64| weight / 1e12 / window.time;
+            let bounds = curve.bounds(cpus(usage.job as f64), cpus(busy));
+            contest.marginal.add(window, share * bounds.marginal);
+            contest.standalone.add(window, share * bounds.standalone);
+        }
+        contest
+    }
+
+    /// Another one's sums on top, times a factor.
+    pub(super) fn join(&mut self, other: &Self, factor: f64) {
+        self.job.add(other.job, factor);
+        self.contended.add(other.contended, factor);
+        self.marginal.add(other.marginal, factor);
+        self.standalone.add(other.standalone, factor);
+    }
+
+    /// The window's time, times the job's part of what ran.
+    pub(super) fn seconds(&self) -> f64 {
+        self.job.seconds()
+    }
+
+    /// The job's dynamic energy under a baseline power, in joules.
+    pub(super) fn dynamic(&self, power: f64) -> f64 {
+        self.job.at(power)
+    }
+
+    /// The part of the dynamic energy around the job that was not the job's, as the job met it: 0 for a job that was
+    /// alone whenever it ran.
+    pub(super) fn contention(&self, power: f64) -> Share {
+        relative(self.contended, self.job, power)
+            .and_then(|part| Share::new(part.min(1.0)).ok())
+            .unwrap_or(Share::NONE)
+    }
+
+    /// Marginal and standalone cost of the job relative to its part; `None` without a curve.
+    pub(super) fn bounds(&self, power: f64) -> Option<(f64, f64)> {
+        let known = self.standalone.time > 0.0;
+        let marginal = relative(self.marginal, self.job, power).filter(|_| known)?;
+        Some((marginal, relative(self.standalone, self.job, power)?))
     }
 }
 

@@ -13,6 +13,8 @@ mod gpu;
 mod gpu_idle;
 pub mod hypothetical;
 mod idle;
+mod phases;
+mod quality;
 mod ram;
 mod regression;
 mod supply;
@@ -22,11 +24,12 @@ mod uncertainty;
 pub use gpu_idle::{GpuIdle, gpu_idle_before};
 
 use super::recording::{Backend, BusyTime, CpuUsage, Gpu, Head, Note, Observation, Recording, Tail};
-use super::report::{GpuReport, IdlePower, Intensity, Quality, RunReport, TimeTaken};
-use super::units::{CpuTime, Moment, Share};
+use super::report::{GpuReport, IdlePower, Intensity, RunReport, TimeTaken};
+use super::units::{CpuTime, Moment};
 use super::usage::{Weights, WindowUsage};
 use domain::{DomainBooks, Look};
-use ram::MemoryBooks;
+use phases::{Ending, PhaseBooks};
+use ram::{MemoryBooks, Times};
 use std::time::Duration;
 use supply::Supply;
 
@@ -66,6 +69,7 @@ pub struct Assembler {
     supply: Supply,
     domains: Vec<DomainBooks>,
     memory: MemoryBooks,
+    phases: PhaseBooks,
     first: Option<Observation>,
     last: Option<Observation>,
     /// Number of observations.
@@ -84,6 +88,7 @@ impl Assembler {
             supply,
             domains,
             memory: MemoryBooks::default(),
+            phases: PhaseBooks::default(),
             first: None,
             last: None,
             looks: 0,
@@ -107,6 +112,11 @@ impl Assembler {
             .as_ref()
             .map_or(Duration::ZERO, |last| observation.at.since(last.at));
         self.supply.reach(observation, slept);
+        self.phases.mark(observation);
+        if let (Some(last), true) = (&self.last, self.phases.any()) {
+            let window = WindowUsage::between(&last.usage, &observation.usage, &[], &weights(&self.head));
+            self.phases.cpu_time(last.at, observation.at, window.job_ns);
+        }
         let devices = self.head.gpus.iter().flat_map(|gpus| &gpus.devices);
         let looks: Vec<_> = devices.map(|gpu| gpu.domain).zip(&observation.gpus).collect();
         for (at, (books, reading)) in self.domains.iter_mut().zip(&observation.readings).enumerate() {
@@ -117,13 +127,19 @@ impl Assembler {
                 since_last,
                 gpu: of_this.map(|(_, look)| *look),
                 supply: &self.supply,
+                phases: &self.phases,
             };
             books.observe(reading, &look, &self.head.choices);
         }
+        let times = Times {
+            supply: &self.supply,
+            phases: &self.phases,
+        };
         for glance in &observation.memory_before {
-            self.memory.observe(Some(*glance), &self.supply);
+            self.memory.observe(Some(*glance), times);
         }
-        self.memory.observe(observation.memory, &self.supply);
+        self.memory.observe(observation.memory, times);
+        self.phases.settle(observation);
         if self.first.is_none() {
             self.first = Some(observation.clone());
         }
@@ -136,9 +152,13 @@ impl Assembler {
     pub fn close(mut self, tail: Option<&Tail>) -> RunReport {
         let (started, ended) = self.span(tail);
         let duration = ended.since(started);
-        self.memory.close(started, ended, tail, &self.supply);
+        let times = Times {
+            supply: &self.supply,
+            phases: &self.phases,
+        };
+        self.memory.close(started, ended, tail, times);
         for books in &mut self.domains {
-            books.close(&self.memory, duration, &self.head);
+            books.close(&self.memory, duration, &self.head, &self.phases);
         }
         let window = self.window();
         let reports: Vec<_> = self.domains.iter().map(|books| books.report(duration)).collect();
@@ -148,9 +168,9 @@ impl Assembler {
         let taken = self.taken();
         let quality = self.quality(tail, &totals, duration);
         let gpus = self.gpus();
+        let cpu_time = counted.then_some(CpuTime(window.job_ns));
         let intensity = self.supply.close(totals.intensity);
         let emissions = totals::emissions(&totals.energy.total, self.head.choices.pue, &intensity);
-        let cpu_time = counted.then_some(CpuTime(window.job_ns));
         let beyond = beyond::Known {
             choices: &self.head.choices,
             host: &self.head.host,
@@ -162,6 +182,15 @@ impl Assembler {
             domains: &reports,
         }
         .beyond();
+        let phases = self.phases.close(&Ending {
+            started,
+            ended,
+            domains: &self.domains,
+            totals: &totals,
+            cpu_time,
+            intensity: &intensity,
+            pue: self.head.choices.pue,
+        });
         let Head {
             choices,
             host,
@@ -189,6 +218,7 @@ impl Assembler {
             idle_policy: choices.idle_policy,
             domains: reports,
             gpus,
+            phases,
             intensity,
             pue: choices.pue,
             pue_from: choices.pue_from,
@@ -256,73 +286,6 @@ impl Assembler {
             stolen: delta(|usage| usage.stolen),
         }
     }
-
-    fn quality(&self, tail: Option<&Tail>, totals: &totals::Totals, duration: Duration) -> Quality {
-        let mut notes = self.head.notes.clone();
-        notes.extend(idle::notes(&self.head));
-        notes.extend(gpu_idle::notes(&self.head));
-        notes.extend(self.domains.iter().flat_map(DomainBooks::notes));
-        notes.extend(self.supply.notes());
-        if self.slept > Duration::ZERO {
-            notes.push(note(
-                "slept",
-                format!(
-                    "the machine slept for {:.0} s during the run; its energy is left out",
-                    self.slept.as_secs_f64()
-                ),
-                None,
-            ));
-        }
-        let unreadable = self.memory.unreadable();
-        if unreadable > 0 {
-            notes.push(note(
-                "memory-unreadable",
-                format!("the memory of {unreadable} processes of the job could not be read and is left out"),
-                None,
-            ));
-        }
-        let lost = tail.map_or(0, |tail| tail.lost);
-        if lost > 0 {
-            notes.push(note(
-                "lost",
-                format!("the accounting lost {lost} tasks of the job; the job's figures are too low"),
-                None,
-            ));
-        }
-        // The kernel's rusage has the interrupts in it that came while the job was on, unless it counts them itself.
-        let interrupts = self.taken().interrupts_in_job.unwrap_or_default();
-        let counted = CpuTime(self.window().job_ns);
-        notes.extend(tail.and_then(|tail| short_of_rusage(tail, counted, interrupts)));
-        if tail.is_none() {
-            notes.push(note(
-                "no-tail",
-                "the recording ends before the command did; figures cover what was recorded".to_owned(),
-                None,
-            ));
-        }
-        notes.extend(tail.iter().flat_map(|tail| tail.notes.clone()));
-        Quality {
-            lost,
-            coverage: self.coverage(duration),
-            wraps: self.domains.iter().map(DomainBooks::wraps).sum(),
-            resets: self.domains.iter().map(DomainBooks::resets).sum(),
-            slept: self.slept,
-            notes,
-            uncertainty: totals.uncertainty,
-        }
-    }
-
-    fn coverage(&self, duration: Duration) -> Share {
-        self.domains
-            .iter()
-            .filter(|books| books.is_summed() && books.is_metered())
-            .map(|books| books.coverage(duration))
-            .fold(None, |least: Option<Share>, one| match least {
-                Some(least) if least <= one => Some(least),
-                _ => Some(one),
-            })
-            .unwrap_or(Share::NONE)
-    }
 }
 
 /// What a second weighs. A core that can do less draws less; the kernel says how much less it can do, and nobody how much less
@@ -345,24 +308,6 @@ fn shared_permille(head: &Head) -> u32 {
         (Backend::Daemon | Backend::Ebpf, Some(2..)) => head.choices.smt_weight_permille,
         (Backend::Daemon | Backend::Ebpf | Backend::Perf | Backend::Cgroup | Backend::Procfs, _) => 1000,
     }
-}
-
-/// A second witness, for nothing: what `wait4` told of the command and of those it had waited for is part of the job's
-/// time, so that the job cannot have less. Ticks and microseconds allow for one percent and ten milliseconds.
-fn short_of_rusage(tail: &Tail, counted: CpuTime, interrupts: CpuTime) -> Option<Note> {
-    let told = tail.rusage_cpu?;
-    let slack = CpuTime(told.0 / 100 + 10_000_000);
-    (told > counted + interrupts + slack).then(|| {
-        note(
-            "cpu-time-short",
-            format!(
-                "the accounting counted {:.3} s of the job, the kernel's rusage {:.3} s; the job's figures are too low",
-                counted.seconds(),
-                told.seconds()
-            ),
-            Some("report this as a bug, with a recording (`--record FILE`)".to_owned()),
-        )
-    })
 }
 
 fn others_cpu_time(first: Option<&Observation>, last: Option<&Observation>) -> CpuTime {

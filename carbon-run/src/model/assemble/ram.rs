@@ -1,10 +1,11 @@
 //! Memory without a meter: watts per GiB of the job's own memory, over time (METHOD.md, "RAM model").
 
 use super::carbon::Blend;
+use super::phases::{PhaseBooks, Slices};
 use super::supply::Supply;
 use crate::model::codecarbon;
 use crate::model::recording::{MemoryUse, RamPowerModel, Ranged, Tail};
-use crate::model::units::{GramsPerKwh, Joules, Moment, Watts};
+use crate::model::units::{Joules, MicroJoules, Moment, Watts};
 use std::time::Duration;
 
 /// Bytes of a GiB.
@@ -27,6 +28,15 @@ pub(super) struct MemoryBooks {
     unreadable: u32,
     /// The intensity of the likeliest byte-seconds, where it changes with time.
     carbon: Blend,
+    /// Likeliest byte-seconds by the phases' accounts, and their intensity.
+    by_phase: Vec<(f64, Blend)>,
+}
+
+/// What goes with the time: its electricity and its phases.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times<'a> {
+    pub(super) supply: &'a Supply,
+    pub(super) phases: &'a PhaseBooks,
 }
 
 /// The least, the likeliest and the most, in bytes.
@@ -38,7 +48,7 @@ fn bytes(memory: &MemoryUse) -> [f64; 3] {
 
 impl MemoryBooks {
     /// Enters a look at the memory. Between two looks it is taken to change evenly, and may have been at either all the time.
-    pub(super) fn observe(&mut self, memory: Option<MemoryUse>, supply: &Supply) {
+    pub(super) fn observe(&mut self, memory: Option<MemoryUse>, times: Times<'_>) {
         let Some(now) = memory else { return };
         self.unreadable = self.unreadable.max(now.unreadable);
         if now.pss_bytes == 0 && now.unreadable > 0 {
@@ -53,8 +63,7 @@ impl MemoryBooks {
                 f64::midpoint(value, value_now),
                 high.max(high_now),
             ];
-            let (from, to) = (last.at, now.at);
-            self.add(between, to.since(from).as_secs_f64(), supply.between(from, to));
+            self.add(between, (last.at, now.at), times);
         }
         self.first.get_or_insert(now);
         self.last = Some(now);
@@ -79,18 +88,15 @@ impl MemoryBooks {
     /// Before the first look it was as then, and after the last, and may have been nothing or the peak that the kernel
     /// keeps of the largest process. A look may fall just outside of the run. Without any look there is the peak alone:
     /// one process may have had it all the time, or each of them at once, or nobody for long.
-    pub(super) fn close(&mut self, started: Moment, ended: Moment, tail: Option<&Tail>, supply: &Supply) {
+    pub(super) fn close(&mut self, started: Moment, ended: Moment, tail: Option<&Tail>, times: Times<'_>) {
         let peak = tail.and_then(|tail| tail.peak_rss_bytes).map(|peak| peak as f64);
         if let (Some(first), Some(last)) = (self.first, self.last) {
             for (look, from, to) in [(first, started, first.at), (last, last.at, ended)] {
-                let seconds = seconds(from, to);
-                let (earlier, later) = (from.min(to), from.max(to));
-                let intensity = supply.between(earlier, later);
                 let [low, value, high] = bytes(&look);
-                if seconds > 0.0 {
-                    self.add([0.0, value, high.max(peak.unwrap_or(0.0))], seconds, intensity);
+                if from < to {
+                    self.add([0.0, value, high.max(peak.unwrap_or(0.0))], (from, to), times);
                 } else {
-                    self.add([low, value, high], seconds, intensity);
+                    self.add([low, value, high], (from, to), times);
                 }
             }
             self.integral = self.integral.map(|part| part.max(0.0));
@@ -103,22 +109,51 @@ impl MemoryBooks {
             self.by_peak = true;
             self.add(
                 [0.0, peak / 2.0, peak * processes as f64],
-                ended.since(started).as_secs_f64(),
-                supply.between(started, ended),
+                (started, ended),
+                times,
             );
         }
     }
 
-    fn add(&mut self, bytes: [f64; 3], seconds: f64, intensity: Option<Ranged<GramsPerKwh>>) {
+    /// So much memory from one moment to another; time that runs backwards is taken off.
+    fn add(&mut self, bytes: [f64; 3], (from, to): (Moment, Moment), times: Times<'_>) {
+        let seconds = seconds(from, to);
+        let (earlier, later) = (from.min(to), from.max(to));
+        let [_, value, _] = bytes;
+        let intensity = times.supply.between(earlier, later);
         if let Some(intensity) = intensity {
-            let [_, value, _] = bytes;
             self.carbon.add(value * seconds, intensity);
         }
         let [_, likeliest, _] = bytes;
         self.module_seconds += codecarbon::drawing_modules(likeliest / GIB) * seconds;
+        let parts = times.phases.between(earlier, later);
+        let whole = parts.whole().max(1) as f64;
+        for (slot, weight) in parts.slots {
+            if self.by_phase.len() <= slot {
+                self.by_phase.resize(slot + 1, Default::default());
+            }
+            if let Some((sum, blend)) = self.by_phase.get_mut(slot) {
+                let part = value * seconds * (weight as f64 / whole);
+                *sum += part;
+                if let Some(intensity) = intensity {
+                    blend.add(part, intensity);
+                }
+            }
+        }
         for (part, bytes) in self.integral.iter_mut().zip(bytes) {
             *part += bytes * seconds;
         }
+    }
+
+    /// The job's energy by the phases' accounts, in proportion of its memory in them.
+    pub(super) fn phases(&self, job: MicroJoules) -> Slices {
+        let weights: Vec<u128> = self
+            .by_phase
+            .iter()
+            .map(|(sum, _)| sum.max(0.0) as u128)
+            .collect();
+        let blends: Vec<Blend> = self.by_phase.iter().map(|(_, blend)| *blend).collect();
+        Slices::by_weight(job, &weights, &blends)
     }
 
     /// The most processes of the job that a look could not look at.

@@ -83,8 +83,8 @@ pub(super) fn of_counter(books: &Books, idle: IdlePower, known: Duration, eviden
     let base = idle.watts().map_or(0.0, crate::model::units::Watts::get);
     let (low, high) = split(
         books.ledger.job.joules().get(),
-        evidence.contention(base).get(),
-        evidence.bounds(base),
+        evidence.contest().contention(base).get(),
+        evidence.contest().bounds(base),
     );
     Parts {
         attribution_low: low,
@@ -133,12 +133,6 @@ fn unsplit(books: &Books, idle: IdlePower, known: Duration, steps: Duration) -> 
     // counts by the difference of the shares, which is that of the two policies' figures.
     let [_, _, _, busy, _] = books.job_idle_by_policy;
     let lever = (ledger.job_idle.joules().get() - busy.joules().get()).abs();
-    let relative = match (idle.watts(), idle.spread()) {
-        (Some(power), Some(spread)) if power.get() > 0.0 => spread.get() / power.get(),
-        (Some(_), _) => 0.0,
-        // The headline assumes half of the energy; it may be none of it or all.
-        (None, _) => 1.0,
-    };
     Parts {
         meter_low: job * METER,
         meter_high: job * METER,
@@ -148,8 +142,18 @@ fn unsplit(books: &Books, idle: IdlePower, known: Duration, steps: Duration) -> 
         } else {
             0.0
         },
-        idle: lever * relative,
+        idle: lever * of_idle(idle),
         ..Parts::default()
+    }
+}
+
+/// How far off a baseline may be, relative to itself.
+pub(super) fn of_idle(idle: IdlePower) -> f64 {
+    match (idle.watts(), idle.spread()) {
+        (Some(power), Some(spread)) if power.get() > 0.0 => spread.get() / power.get(),
+        (Some(_), _) => 0.0,
+        // The headline assumes half of the energy; it may be none of it or all.
+        (None, _) => 1.0,
     }
 }
 
@@ -186,7 +190,7 @@ fn contention(ledger: &Ledger) -> Share {
 
 /// How far the job's dynamic part may be off to each side, for the part `rest` of the dynamic energy that was not the
 /// job's: by what time does not know of the work, and by what it costs at the margin and alone.
-fn split(job: f64, rest: f64, bounds: Option<(f64, f64)>) -> (f64, f64) {
+pub(super) fn split(job: f64, rest: f64, bounds: Option<(f64, f64)>) -> (f64, f64) {
     let mix = |factor: f64| 1.0 / (1.0 - rest + rest * factor);
     let (marginal, standalone) = bounds.unwrap_or_else(|| assumed(rest));
     let low = (1.0 - mix(MIX)).hypot((1.0 - marginal).max(0.0));

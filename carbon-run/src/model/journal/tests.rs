@@ -81,6 +81,7 @@ fn observation(at: u64, ticks: u64) -> Observation {
         gpus: Vec::new(),
         memory_before: Vec::new(),
         live: Vec::new(),
+        marks: Vec::new(),
     }
 }
 

@@ -12,6 +12,7 @@ mod host;
 mod intensity_series;
 mod live;
 mod observation;
+mod phase;
 mod power;
 mod tail;
 
@@ -27,6 +28,7 @@ pub use host::{AccountingFacts, Backend, CpuGroup, Declined, Host};
 pub use intensity_series::{BadSeries, IntensitySeries, IntensityStep, SeriesFacts};
 pub use live::{LiveFacts, LiveIntensity, LiveStep};
 pub use observation::{BusyTime, CpuUsage, MemoryUse, Observation, Reading, UsageAfter};
+pub use phase::{LONGEST_PHASE_NAME, NoMark, PhaseMark, PhaseStep, phase_name};
 pub use power::{
     CalibratedDomain, CalibratedGpu, CalibratedPower, Calibration, Conditions, CurvePoint, KnownPower,
     Learned, LearnedDomain,

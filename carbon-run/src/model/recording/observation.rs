@@ -1,6 +1,6 @@
 //! One sample of everything: meters, CPU time, memory.
 
-use super::{GpuLook, LiveStep};
+use super::{GpuLook, LiveStep, PhaseMark};
 use crate::model::units::{CpuTime, Moment};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub struct Observation {
     /// Carbon intensities that came since the sample before this one. None is of time before that sample.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub live: Vec<LiveStep>,
+    /// What the job said of its phases since the sample before this one, in the order in which it came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<PhaseMark>,
 }
 
 /// CPU time after the meters were read.

@@ -4,6 +4,8 @@ use super::beyond::Beyond;
 use super::domain::Domain;
 use super::energy::{EmissionsRange, EnergyOrigins, EnergyRange, EnergyRanges, JobEnergy};
 use super::gpu::Gpu;
+use super::intensity::Intensity;
+use super::phases::{Figures, Phase};
 use super::trust::{Accounting, Quality};
 use crate::model::recording::{Arg, Exit, FigureFrom};
 use crate::model::report::RunReport;
@@ -13,7 +15,7 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 
 /// Why a figure of CPU time or a count is null.
-const NOT_COUNTED: &str = "the accounting in use does not count it";
+pub(super) const NOT_COUNTED: &str = "the accounting in use does not count it";
 
 #[derive(Serialize)]
 pub(super) struct Run<'a> {
@@ -83,6 +85,11 @@ pub(super) struct Run<'a> {
     emissions_range_g_reason: Option<&'a str>,
     #[serde(flatten)]
     beyond: Beyond<'a>,
+    phases: Vec<Phase<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside_phases: Option<Figures<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phases_overlap: Option<bool>,
     host: Host<'a>,
     quality: Quality<'a>,
     busiest_processes: Vec<Process<'a>>,
@@ -94,62 +101,6 @@ pub(super) struct Run<'a> {
 struct Ending {
     code: Option<i32>,
     signal: Option<i32>,
-}
-
-#[derive(Serialize)]
-struct Intensity<'a> {
-    g_per_kwh: f64,
-    low_g_per_kwh: f64,
-    high_g_per_kwh: f64,
-    place: &'a str,
-    name: &'a str,
-    source: &'a str,
-    year: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    year_reason: Option<&'static str>,
-    boundary: &'a str,
-    flow: &'a str,
-    method: &'a str,
-    licence: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    licence_reason: Option<&'static str>,
-    /// Whether nobody said where, so that the world average stands in.
-    assumed: bool,
-    /// Of a cloud region alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cloud: Option<Cloud<'a>>,
-    /// Of an energy mix alone: the parts of its sources.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    mix: BTreeMap<&'a str, f64>,
-    /// Of a live provider alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    live: Option<Live<'a>>,
-    /// Of a time series alone: what it was while the run went on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    over_time: Option<OverTime>,
-}
-
-#[derive(Serialize)]
-struct Cloud<'a> {
-    provider: &'a str,
-    region: &'a str,
-    location: &'a str,
-}
-
-#[derive(Serialize)]
-struct Live<'a> {
-    provider: &'a str,
-    zone: &'a str,
-    /// Whether the provider called any of its values an estimate.
-    estimated: bool,
-}
-
-#[derive(Serialize)]
-struct OverTime {
-    lowest_g_per_kwh: f64,
-    highest_g_per_kwh: f64,
-    /// Part of the run's time that the series covers.
-    covered: f64,
 }
 
 #[derive(Serialize)]
@@ -267,6 +218,13 @@ impl<'a> From<&'a RunReport> for Run<'a> {
             emissions_range_g: report.emissions.ranged().map(EmissionsRange::from),
             emissions_range_g_reason: report.emissions.reason(),
             beyond: Beyond::from(&report.beyond),
+            phases: Phase::all(report),
+            outside_phases: report.phases.outside.as_ref().map(Figures::from),
+            phases_overlap: report
+                .phases
+                .outside
+                .is_some()
+                .then_some(report.phases.overlapped),
             host: Host::from(&report.host),
             quality: Quality::from(&report.quality),
             busiest_processes: report.processes.iter().map(Process::from).collect(),
@@ -310,47 +268,6 @@ impl From<Exit> for Ending {
                 code: None,
                 signal: Some(signal),
             },
-        }
-    }
-}
-
-impl<'a> From<&'a crate::model::report::Intensity> for Intensity<'a> {
-    fn from(intensity: &'a crate::model::report::Intensity) -> Self {
-        Self {
-            g_per_kwh: intensity.value.value.get(),
-            low_g_per_kwh: intensity.value.low.get(),
-            high_g_per_kwh: intensity.value.high.get(),
-            place: &intensity.place,
-            name: &intensity.name,
-            source: &intensity.source,
-            year: intensity.year,
-            year_reason: intensity.year.is_none().then_some("the source states none"),
-            boundary: &intensity.boundary,
-            flow: &intensity.flow,
-            method: &intensity.method,
-            licence: intensity.licence.as_deref(),
-            licence_reason: intensity.licence.is_none().then_some("the source states none"),
-            assumed: intensity.assumed,
-            cloud: intensity.cloud.as_ref().map(|cloud| Cloud {
-                provider: &cloud.provider,
-                region: &cloud.region,
-                location: &cloud.location,
-            }),
-            mix: intensity
-                .mix
-                .iter()
-                .map(|part| (part.source.as_str(), part.share))
-                .collect(),
-            live: intensity.live.as_ref().map(|live| Live {
-                provider: &live.provider,
-                zone: &live.zone,
-                estimated: live.estimated,
-            }),
-            over_time: intensity.over_time.map(|over_time| OverTime {
-                lowest_g_per_kwh: over_time.lowest.get(),
-                highest_g_per_kwh: over_time.highest.get(),
-                covered: over_time.covered.get(),
-            }),
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::{DomainBooks, Look, Meter};
 use crate::model::assemble::gpu::GpuBooks;
 use crate::model::assemble::gpu_idle::gpu_idle_before;
-use crate::model::attribution::Books;
 use crate::model::counter::Step;
 use crate::model::recording::{Choices, Head, IdlePolicy, Reading};
 use crate::model::report::GpuReport;
@@ -38,19 +37,14 @@ impl DomainBooks {
                 if let Some(intensity) = look.supply.between(from, to) {
                     self.gathered.add(energy.joules().get(), intensity);
                 }
+                let (parts, known) = &mut self.gathered_in;
+                *known += to.since(from);
+                parts.gather(&look.phases.between(from, to), energy);
                 Some((energy, to.since(from)))
             }
         };
         if let Some(books) = gpu.observe(energy, look.gpu, choices) {
-            self.books.add(&books);
-            self.mix(&books);
-        }
-    }
-
-    /// What is split at once has one mean intensity, whoever used it.
-    pub(super) fn mix(&mut self, books: &Books) {
-        if let Some(mean) = std::mem::take(&mut self.gathered).mean() {
-            self.carbon.add(books.ledger.job_total().joules().get(), mean);
+            self.enter_gathered(&books, look.phases);
         }
     }
 

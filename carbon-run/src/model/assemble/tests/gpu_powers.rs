@@ -18,7 +18,7 @@ fn power(value: f64, driver: &str) -> Option<CalibratedPower> {
     })
 }
 
-fn device() -> Gpu {
+pub(super) fn device() -> Gpu {
     Gpu {
         domain: Some(1),
         vendor: GpuVendor::Nvidia,
@@ -35,7 +35,7 @@ fn device() -> Gpu {
 }
 
 /// A machine with this GPU, of which so much was kept.
-fn machine(gpu: Gpu, kept: CalibratedGpu) -> Machine {
+pub(super) fn machine(gpu: Gpu, kept: CalibratedGpu) -> Machine {
     let mut machine = Machine::of(&[SMALL]);
     let head = machine.head();
     let mut domain = head.domains.first().cloned().unwrap();
@@ -60,7 +60,7 @@ fn machine(gpu: Gpu, kept: CalibratedGpu) -> Machine {
     machine
 }
 
-fn kept() -> CalibratedGpu {
+pub(super) fn kept() -> CalibratedGpu {
     CalibratedGpu {
         device: "GPU-1".to_owned(),
         name: Some("H200".to_owned()),

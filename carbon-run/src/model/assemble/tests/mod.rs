@@ -7,6 +7,7 @@ mod gaps;
 mod gpu_powers;
 mod idle_power;
 mod models;
+mod phases;
 mod precedence;
 mod shares;
 mod sums;
@@ -17,10 +18,11 @@ mod whole;
 use super::*;
 use crate::model::recording::{
     AccountingFacts, Backend, BusyTime, Choices, CpuGroup, CpuUsage, Domain, DomainKind, DomainSource, Exit,
-    Host, IdlePolicy, KnownPower, Origin, Place, Ranged, Reading, SCHEMA, Source, TickSize, Unlisted,
+    Host, IdlePolicy, KnownPower, Origin, PhaseMark, Place, Ranged, Reading, SCHEMA, Source, TickSize,
+    Unlisted,
 };
 use crate::model::report::{DomainReport, Ledger};
-use crate::model::units::{GramsPerKwh, MicroJoules, Watts};
+use crate::model::units::{GramsPerKwh, MicroJoules, Share, Watts};
 
 /// Where counters start again at 0, less a little: some runs wrap.
 const RANGE: u64 = 262_143_328_850;
@@ -51,6 +53,8 @@ struct Machine {
     now_ns: u64,
     slept_ns: u64,
     ticks: Vec<u64>,
+    /// Marks since the last look.
+    pending: Vec<PhaseMark>,
     usage: Vec<CpuUsage>,
 }
 
@@ -94,6 +98,7 @@ impl Machine {
             },
             now_ns: 5_000_000_000,
             slept_ns: 77,
+            pending: Vec::new(),
             ticks: vec![1_000_000; packages.len()],
             usage: packages
                 .iter()
@@ -157,6 +162,7 @@ impl Machine {
             gpus: Vec::new(),
             memory_before: Vec::new(),
             live: Vec::new(),
+            marks: std::mem::take(&mut self.pending),
         });
         self
     }

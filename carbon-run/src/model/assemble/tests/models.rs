@@ -5,7 +5,7 @@ use crate::model::recording::{CpuPowerModel, MemoryUse, RamPowerModel};
 use crate::model::report::Figure;
 use proptest::prelude::*;
 
-const GIB: u64 = 1 << 30;
+pub(super) const GIB: u64 = 1 << 30;
 
 fn between(low: f64, value: f64, high: f64) -> Ranged<Watts> {
     Ranged {
@@ -51,14 +51,14 @@ fn ram_model() -> Domain {
 }
 
 /// [`modelled`], with memory.
-fn with_memory() -> Machine {
+pub(super) fn with_memory() -> Machine {
     let mut machine = modelled();
     machine.head().domains.push(ram_model());
     machine
 }
 
 impl Machine {
-    fn memory(&mut self, pss_bytes: u64, unreadable: u32) -> &mut Self {
+    pub(super) fn memory(&mut self, pss_bytes: u64, unreadable: u32) -> &mut Self {
         let at = Moment(self.now_ns);
         self.latest().memory = Some(MemoryUse {
             at,
@@ -79,7 +79,7 @@ impl Machine {
         self.end()
     }
 
-    fn report_modelled(&mut self) -> RunReport {
+    pub(super) fn report_modelled(&mut self) -> RunReport {
         assemble(&self.end_modelled(), intensity())
     }
 }

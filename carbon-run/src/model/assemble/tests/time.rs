@@ -22,6 +22,7 @@ fn look_slowly(machine: &mut Machine, ms: u64, load: Load, again: bool) {
         memory: None,
         memory_before: Vec::new(),
         live: Vec::new(),
+        marks: Vec::new(),
         gpus: Vec::new(),
     });
 }
@@ -133,6 +134,7 @@ fn thirty_days_of_seconds_add_up_to_the_microjoule_in_the_memory_of_one() {
             }),
             memory_before: Vec::new(),
             live: Vec::new(),
+            marks: Vec::new(),
             gpus: Vec::new(),
         });
         if second == 3600 {

@@ -65,6 +65,7 @@ fn strange_observation(groups: usize, domains: usize, most: u64) -> impl Strateg
                 memory,
                 memory_before,
                 live: Vec::new(),
+                marks: Vec::new(),
                 gpus: Vec::new(),
             },
         )
