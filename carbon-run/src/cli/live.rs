@@ -1,14 +1,20 @@
 //! The flags on who says the electricity's carbon intensity while the run goes on.
 
-use super::flags::value;
+use super::flags::{switch, value};
 use super::offered::{Offered, live_providers};
 use crate::settings::{Key, Layer};
 use clap::Args;
 use std::ffi::OsString;
 
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Carbon intensity while the run goes on")]
+#[command(next_help_heading = "Asked of a network, only if you say so")]
 pub(super) struct Live {
+    /// Ask the cloud that this machine is in for its region
+    ///
+    /// Where no place is named and no file says it (cloud-init's does): the metadata service of AWS (IMDSv2), Azure or Google Cloud, an address of the
+    /// link, once for as long as the machine runs, with 300 ms to answer.
+    #[arg(long)]
+    cloud_metadata: bool,
     /// Ask a provider for the electricity's carbon intensity
     ///
     /// Off unless it is said: otherwise nothing is asked of any network. The command never waits for an answer; where none comes, the average
@@ -35,6 +41,7 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn say(&self, layer: &mut Layer) {
+        switch(layer, Key::CloudMetadata, self.cloud_metadata);
         value(layer, Key::Live, self.live.as_ref());
         value(layer, Key::LiveZone, self.live_zone.as_ref());
         value(layer, Key::LiveUrl, self.live_url.as_ref());

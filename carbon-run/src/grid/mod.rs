@@ -6,6 +6,7 @@
 mod electricity_maps;
 mod failure;
 mod generic;
+pub mod metadata;
 mod uk;
 mod watttime;
 

@@ -17,6 +17,16 @@ impl Client {
     /// One whose requests end after `timeout`, whatever they wait for.
     #[must_use]
     pub fn new(timeout: Duration) -> Self {
+        Self::with(timeout, true)
+    }
+
+    /// The same without a proxy, for an address that only this machine's link has.
+    #[must_use]
+    pub fn direct(timeout: Duration) -> Self {
+        Self::with(timeout, false)
+    }
+
+    fn with(timeout: Duration, proxied: bool) -> Self {
         let own_roots = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
             .iter()
             .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
@@ -25,7 +35,7 @@ impl Client {
         } else {
             RootCerts::WebPki
         };
-        let config = ureq::Agent::config_builder()
+        let mut config = ureq::Agent::config_builder()
             .timeout_global(Some(timeout))
             .http_status_as_error(false)
             .max_redirects(0)
@@ -34,8 +44,11 @@ impl Client {
             .user_agent(AutoHeaderValue::from(concat!(
                 "carbon-run/",
                 env!("CARGO_PKG_VERSION")
-            )))
-            .build();
+            )));
+        if !proxied {
+            config = config.proxy(None);
+        }
+        let config = config.build();
         Self {
             agent: config.new_agent(),
             timeout,

@@ -14,6 +14,12 @@ impl Client {
         Self
     }
 
+    /// The same.
+    #[must_use]
+    pub fn direct(_timeout: Duration) -> Self {
+        Self
+    }
+
     /// Fails.
     ///
     /// # Errors

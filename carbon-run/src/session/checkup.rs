@@ -1,7 +1,8 @@
 //! A look at what this machine lets us measure, by the same code that measures.
 
 use super::clocks;
-use super::electricity::{self, ElectricityError};
+use super::electricity::ElectricityError;
+use super::in_force::in_force;
 use super::{gpus, prepare};
 use crate::accounting::daemon::Daemon;
 use crate::accounting::{self, AccountingError};
@@ -42,7 +43,7 @@ pub enum CheckupError {
 /// When the settings name no known place, or the machine names no CPU.
 pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
     let tables = Tables::embedded()?;
-    let (electricity, misplaced) = electricity::in_force(settings, tables)?;
+    let (electricity, misplaced) = in_force(settings, tables)?;
     let host = Host {
         slurm: host::slurm(std::env::vars_os()),
         ..host::probe(&settings.sysroot)

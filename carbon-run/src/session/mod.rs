@@ -12,6 +12,7 @@ mod clocks;
 pub mod cpu_table;
 pub mod electricity;
 mod gpus;
+mod in_force;
 pub mod kept_runs;
 mod live;
 mod memory_watch;
@@ -23,6 +24,7 @@ pub mod publishing;
 pub mod results;
 mod under_slurm;
 mod unsent;
+mod whereabouts;
 
 pub use prepare::modelled;
 

@@ -4,7 +4,8 @@ use super::allocation::allocation;
 use super::beyond::beyond;
 use super::by_daemon;
 use super::cpu_table::{self, CpuTableFileError};
-use super::electricity::{self, Electricity, ElectricityError, uncovered};
+use super::electricity::{Electricity, ElectricityError, uncovered};
+use super::in_force::in_force;
 use super::live;
 use super::observer::Observer;
 use super::power_store::PowerStore;
@@ -92,7 +93,7 @@ pub(super) struct Prepared {
 
 pub(super) fn prepare(settings: &Settings, run_id: String) -> Result<Prepared, NotPrepared> {
     let tables = Tables::embedded()?;
-    let (electricity, misplaced) = electricity::in_force(settings, tables)?;
+    let (electricity, misplaced) = in_force(settings, tables)?;
     let Electricity {
         place,
         intensity,

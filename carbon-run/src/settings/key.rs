@@ -14,6 +14,8 @@ pub enum Key {
     CloudProvider,
     /// `--cloud-region`
     CloudRegion,
+    /// `--cloud-metadata`
+    CloudMetadata,
     /// `--energy-mix`
     EnergyMix,
     /// `--intensity`
@@ -116,11 +118,12 @@ pub const OWN_VARIABLES: [&str; 2] = ["CARBON_RUN_ID", "CARBON_RUN_PHASE_SOCKET"
 
 impl Key {
     /// Every setting, in the order of the help.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 51] = [
         Self::Country,
         Self::Region,
         Self::CloudProvider,
         Self::CloudRegion,
+        Self::CloudMetadata,
         Self::EnergyMix,
         Self::Intensity,
         Self::IntensityFile,
@@ -207,6 +210,7 @@ impl Key {
             Self::Region => "region",
             Self::CloudProvider => "cloud-provider",
             Self::CloudRegion => "cloud-region",
+            Self::CloudMetadata => "cloud-metadata",
             Self::EnergyMix => "energy-mix",
             Self::Intensity => "intensity",
             Self::IntensityFile => "intensity-file",

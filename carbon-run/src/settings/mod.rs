@@ -60,6 +60,8 @@ pub struct Settings {
     pub cloud_provider: Option<String>,
     /// `--cloud-region`, as it was written.
     pub cloud_region: Option<String>,
+    /// `--cloud-metadata`: where nothing else says so, the cloud is asked which region this is.
+    pub cloud_metadata: bool,
     /// `--energy-mix`: sources of energy and how much of each, at least 0 and not all of them nothing.
     pub energy_mix: Option<Vec<(String, f64)>>,
     /// `--intensity`: gCO2eq per kWh, finite and at least 0.
@@ -205,6 +207,7 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
         region: chosen.read(Key::Region, |value| value.text())?,
         cloud_provider: chosen.read(Key::CloudProvider, |value| value.text())?,
         cloud_region: chosen.read(Key::CloudRegion, |value| value.text())?,
+        cloud_metadata: chosen.switch(Key::CloudMetadata, false)?,
         energy_mix: chosen.read(Key::EnergyMix, |value| value.energy_mix())?,
         intensity: chosen.read(Key::Intensity, |value| value.number(0.0))?,
         intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
@@ -293,6 +296,7 @@ impl Settings {
             Key::Region => self.region.clone(),
             Key::CloudProvider => self.cloud_provider.clone(),
             Key::CloudRegion => self.cloud_region.clone(),
+            Key::CloudMetadata => Some(self.cloud_metadata.to_string()),
             Key::EnergyMix => self.energy_mix.as_ref().map(|mix| {
                 let parts: Vec<_> = mix
                     .iter()

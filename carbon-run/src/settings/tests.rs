@@ -3,7 +3,7 @@ use std::fs;
 use std::path::Path;
 
 /// For each setting two values and how each is written back. The layers of the table take turns with them.
-const VALUES: [(Key, [(&str, &str); 2]); 50] = [
+const VALUES: [(Key, [(&str, &str); 2]); 51] = [
     (Key::Country, [("FR", "FR"), ("Germany", "Germany")]),
     (Key::Region, [("CA-QC", "CA-QC"), ("US-CA", "US-CA")]),
     (Key::CloudProvider, [("aws", "aws"), ("gcp", "gcp")]),
@@ -11,6 +11,7 @@ const VALUES: [(Key, [(&str, &str); 2]); 50] = [
         Key::CloudRegion,
         [("eu-west-3", "eu-west-3"), ("us-east-1", "us-east-1")],
     ),
+    (Key::CloudMetadata, [("true", "true"), ("false", "false")]),
     (
         Key::EnergyMix,
         [("coal=30,wind=70%", "coal=30,wind=70"), ("gas=1", "gas=1")],

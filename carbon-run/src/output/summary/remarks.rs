@@ -116,8 +116,17 @@ fn one_of_many(report: &RunReport) -> Option<String> {
 }
 
 fn assumed_place(report: &RunReport) -> Option<String> {
+    let notes = &report.quality.notes;
+    let said = |code: &str| notes.iter().find(|note| note.code == code);
+    if let Some(note) = said("place-found") {
+        return Some(harmless(&note.message));
+    }
+    let hint = said("time-zone")
+        .map(|note| format!(" ({})", harmless(&note.message)))
+        .unwrap_or_default();
     report.intensity.assumed.then(|| {
-        "no place was given, so this is the world's average electricity; name yours with `--country`"
-            .to_owned()
+        format!(
+            "no place was given, so this is the world's average electricity; name yours with `--country`{hint}"
+        )
     })
 }

@@ -45,6 +45,7 @@ impl Key {
             Self::Cgroup => "a list of paths of control groups",
             Self::RamPower => "a number of watts per GiB of at least 0",
             Self::CodecarbonCompatible
+            | Self::CloudMetadata
             | Self::Csv
             | Self::Quiet
             | Self::Verbose
@@ -112,9 +113,12 @@ impl Key {
             }
             Self::PublishTimeout => "for example `5s`",
             Self::Csv => "`--csv` or `--no-csv` on the command line",
-            Self::CodecarbonCompatible | Self::Quiet | Self::Verbose | Self::WaitTree | Self::Strict => {
-                "on the command line it takes no value"
-            }
+            Self::CloudMetadata
+            | Self::CodecarbonCompatible
+            | Self::Quiet
+            | Self::Verbose
+            | Self::WaitTree
+            | Self::Strict => "on the command line it takes no value",
             Self::Accounting => "`auto` takes the best that this machine allows",
             Self::DaemonSocket => "for example `/run/carbon-run/socket`",
             Self::Cgroup => "for example `system.slice/docker-0b1c.scope`, below `/sys/fs/cgroup`",
