@@ -13,7 +13,7 @@ mod watttime;
 pub use failure::GridError;
 
 use crate::http::{Client, Method, Request};
-use crate::model::recording::{LiveFacts, LiveStep};
+use crate::model::recording::{LiveFacts, LiveProvider as Provider, LiveStep};
 use crate::model::units::GramsPerKwh;
 use std::time::Duration;
 
@@ -27,68 +27,6 @@ const HIGHEST_G_PER_KWH: f64 = 2000.0;
 const KG_PER_LB: f64 = 0.453_592_37;
 
 const SECOND_NS: i64 = 1_000_000_000;
-
-/// Who is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provider {
-    /// Electricity Maps, by zone, with a token.
-    ElectricityMaps,
-    /// Great Britain's Carbon Intensity API (NESO), the whole or a region of it.
-    Uk,
-    /// WattTime, by region, with user and password: marginal.
-    WattTime,
-    /// Any address that answers with JSON.
-    Generic,
-}
-
-impl Provider {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::ElectricityMaps, Self::Uk, Self::WattTime, Self::Generic];
-
-    /// As it is written in settings.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ElectricityMaps => "electricity-maps",
-            Self::Uk => "uk",
-            Self::WattTime => "watttime",
-            Self::Generic => "generic",
-        }
-    }
-
-    /// As people know it.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::ElectricityMaps => "Electricity Maps",
-            Self::Uk => "Carbon Intensity API (GB)",
-            Self::WattTime => "WattTime",
-            Self::Generic => "the given address",
-        }
-    }
-
-    /// Between one value and the next.
-    #[must_use]
-    pub const fn period(self) -> Duration {
-        match self {
-            Self::ElectricityMaps | Self::Generic => Duration::from_secs(3600),
-            Self::Uk => Duration::from_secs(1800),
-            Self::WattTime => Duration::from_secs(300),
-        }
-    }
-
-    /// Whether nobody answers without a token.
-    #[must_use]
-    pub const fn needs_token(self) -> bool {
-        matches!(self, Self::ElectricityMaps | Self::WattTime)
-    }
-
-    /// Whether a zone has to be named.
-    #[must_use]
-    pub const fn needs_zone(self) -> bool {
-        matches!(self, Self::ElectricityMaps | Self::WattTime)
-    }
-}
 
 /// A question that can be asked again and again.
 #[derive(Clone)]

@@ -16,8 +16,11 @@ const SERVER_THREADS: Ranged<f64> = Ranged {
     value: 128.0,
     high: 256.0,
 };
-/// What NVIDIA and AMD call their accelerators that are modules and no cards.
-const MODULES: [&str; 7] = ["SXM", "HBM", "OAM", "MI250X", "MI300", "MI325", "GH200"];
+/// What NVIDIA and AMD call their accelerators that are modules, and what they call cards of the same name.
+const MODULES: [&str; 10] = [
+    "SXM", "HBM", "OAM", "MI250X", "MI300", "MI325", "GH200", "H200", "B200", "GB200",
+];
+const CARDS: [&str; 2] = ["PCIE", "NVL"];
 /// Years for which a server is used, where nobody says: Cloud Carbon Footprint's, and that of Boavizta's servers (35,040 h).
 pub const LIFETIME_YEARS: f64 = 4.0;
 
@@ -64,11 +67,11 @@ impl Tables {
         let mut basis = format!("{basis}{:.0} kg", machine.value.get() / 1000.0);
         if !cards.is_empty() {
             let all: Grams = cards.iter().map(|card| card.value).sum();
-            basis.push_str(&format!(
-                " and {} GPUs of {:.0} kg",
-                cards.len(),
-                all.get() / 1000.0
-            ));
+            let count = match cards.len() {
+                1 => "a GPU".to_owned(),
+                several => format!("{several} GPUs"),
+            };
+            basis.push_str(&format!(" and {count} of {:.0} kg", all.get() / 1000.0));
         }
         basis.push_str(", rule of thumb");
         EmbodiedMachine {
@@ -111,7 +114,8 @@ fn guests_part(server: Ranged<Grams>, cpus: f64) -> Ranged<Grams> {
 
 fn kind(name: &str) -> &'static str {
     let name = name.to_uppercase();
-    if MODULES.iter().any(|mark| name.contains(mark)) {
+    let has = |marks: &[&str]| marks.iter().any(|mark| name.contains(mark));
+    if has(&MODULES) && !has(&CARDS) {
         "gpu-module"
     } else {
         "gpu-card"
@@ -134,7 +138,10 @@ mod tests {
         assert!((kilograms(&host(384)) - (1216.0 + 1.39 * 320.0)).abs() < 1e-9);
         assert_eq!(kind("NVIDIA H100 80GB HBM3"), "gpu-module");
         assert_eq!(kind("NVIDIA A100-SXM4-40GB"), "gpu-module");
-        assert_eq!(kind("NVIDIA GeForce RTX 4090"), "gpu-card");
+        assert_eq!(kind("NVIDIA H200"), "gpu-module");
+        for card in ["NVIDIA GeForce RTX 4090", "NVIDIA H200 NVL", "NVIDIA H100 PCIe"] {
+            assert_eq!(kind(card), "gpu-card", "{card}");
+        }
     }
 
     #[test]

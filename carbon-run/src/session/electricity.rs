@@ -6,7 +6,7 @@ use crate::model::places::{PlaceWords, UnknownPlace};
 use crate::model::recording::{IntensitySeries, Note, Place};
 use crate::model::report::Intensity;
 use crate::model::tables::Tables;
-use crate::settings::{ReplaySettings, Settings};
+use crate::settings::PlaceSettings;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -112,25 +112,9 @@ impl Electricity {
 }
 
 impl<'a> Words<'a> {
-    /// Those of a run.
+    /// Those of a run or of a replay.
     #[must_use]
-    pub fn of(settings: &'a Settings) -> Self {
-        Self {
-            place: PlaceWords {
-                country: settings.country.as_deref(),
-                region: settings.region.as_deref(),
-                cloud_provider: settings.cloud_provider.as_deref(),
-                cloud_region: settings.cloud_region.as_deref(),
-                energy_mix: settings.energy_mix.as_deref(),
-                intensity: settings.intensity,
-            },
-            file: settings.intensity_file.as_deref(),
-        }
-    }
-
-    /// Those of a replay.
-    #[must_use]
-    pub fn of_replay(settings: &'a ReplaySettings) -> Self {
+    pub fn of(settings: &'a PlaceSettings) -> Self {
         Self {
             place: PlaceWords {
                 country: settings.country.as_deref(),

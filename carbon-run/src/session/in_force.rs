@@ -16,7 +16,7 @@ pub(super) fn in_force(
     settings: &Settings,
     tables: &Tables,
 ) -> Result<(Electricity, Vec<Note>), ElectricityError> {
-    let words = Words::of(settings);
+    let words = Words::of(&settings.place);
     if !words.any() && !settings.codecarbon_compatible {
         let (here, notes) = whereabouts::look(settings);
         return by_itself(here, notes, tables);

@@ -7,12 +7,12 @@
 mod asking;
 mod cache;
 
-use crate::grid::{Provider, Question, TIMEOUT};
+use crate::grid::{Question, TIMEOUT};
 use crate::launch::sheltered;
-use crate::model::recording::{LiveIntensity, LiveStep, Note, Observation, Place};
+use crate::model::recording::{LiveIntensity, LiveProvider as Provider, LiveStep, Note, Observation, Place};
 use crate::model::tables::Tables;
 use crate::model::units::Moment;
-use crate::settings::{Key, LiveProvider, Secret, Settings};
+use crate::settings::{Key, Secret, Settings};
 use asking::{Heard, ask_for_ever};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
@@ -32,15 +32,9 @@ pub(super) struct Plan {
 /// # Errors
 /// A note, where nobody can be asked.
 pub(super) fn plan(settings: &Settings, place: &Place, tables: &Tables) -> Result<Option<Plan>, Note> {
-    let fixed = matches!(place, Place::Given(_) | Place::Mix(_)) || settings.intensity_file.is_some();
-    let Some(named) = settings.live.provider.filter(|_| !fixed) else {
+    let fixed = matches!(place, Place::Given(_) | Place::Mix(_)) || settings.place.intensity_file.is_some();
+    let Some(provider) = settings.live.provider.filter(|_| !fixed) else {
         return Ok(None);
-    };
-    let provider = match named {
-        LiveProvider::ElectricityMaps => Provider::ElectricityMaps,
-        LiveProvider::Uk => Provider::Uk,
-        LiveProvider::WattTime => Provider::WattTime,
-        LiveProvider::Generic => Provider::Generic,
     };
     let by_place = match provider {
         Provider::ElectricityMaps | Provider::Generic => tables.electricity_maps_zone(place),

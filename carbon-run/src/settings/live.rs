@@ -2,35 +2,7 @@
 
 use super::value::{BadValue, Reading};
 use super::{Chosen, Key};
-
-/// A provider of live values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LiveProvider {
-    /// `electricity-maps`
-    ElectricityMaps,
-    /// `uk`
-    Uk,
-    /// `watttime`
-    WattTime,
-    /// `generic`
-    Generic,
-}
-
-impl LiveProvider {
-    /// Every provider.
-    pub const ALL: [Self; 4] = [Self::ElectricityMaps, Self::Uk, Self::WattTime, Self::Generic];
-
-    /// As it is written.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ElectricityMaps => "electricity-maps",
-            Self::Uk => "uk",
-            Self::WattTime => "watttime",
-            Self::Generic => "generic",
-        }
-    }
-}
+use crate::model::recording::LiveProvider;
 
 /// `--live` and what belongs to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod key;
 mod layer;
 mod live;
 mod load;
+mod place;
 mod publishing;
 mod replay;
 mod secret;
@@ -22,8 +23,9 @@ pub use codecarbon::Unused;
 pub use file::FileError;
 pub use key::{Key, OWN_VARIABLES, VARIABLE_PREFIX};
 pub use layer::{Layer, Origin, Said, of_environment};
-pub use live::{LiveProvider, LiveSettings};
+pub use live::LiveSettings;
 pub use load::{Surroundings, load};
+pub use place::PlaceSettings;
 pub use publishing::{Publishing, WebhookFormat, bare};
 pub use replay::{ReplaySettings, resolve_replay};
 pub use secret::{Hidden, Secret};
@@ -52,22 +54,10 @@ pub enum Target {
 pub struct Settings {
     /// The command and its arguments, byte for byte; empty for a verb.
     pub command: Vec<OsString>,
-    /// `--country`, as it was written: the tables know whether there is one.
-    pub country: Option<String>,
-    /// `--region`, as it was written.
-    pub region: Option<String>,
-    /// `--cloud-provider`, as it was written.
-    pub cloud_provider: Option<String>,
-    /// `--cloud-region`, as it was written.
-    pub cloud_region: Option<String>,
+    /// `--country` and its kin.
+    pub place: PlaceSettings,
     /// `--cloud-metadata`: where nothing else says so, the cloud is asked which region this is.
     pub cloud_metadata: bool,
-    /// `--energy-mix`: sources of energy and how much of each, at least 0 and not all of them nothing.
-    pub energy_mix: Option<Vec<(String, f64)>>,
-    /// `--intensity`: gCO2eq per kWh, finite and at least 0.
-    pub intensity: Option<f64>,
-    /// `--intensity-file`: the carbon intensity as time goes by.
-    pub intensity_file: Option<PathBuf>,
     /// `--live` and what belongs to it.
     pub live: LiveSettings,
     /// `--pue`: facility energy per IT energy, finite and at least 1; `None`: what is published of the place, else 1.
@@ -203,14 +193,8 @@ pub fn resolve(command: Vec<OsString>, layers: &[Layer]) -> Result<Settings, Bad
     let chosen = Chosen::from(layers);
     Ok(Settings {
         command,
-        country: chosen.read(Key::Country, |value| value.text())?,
-        region: chosen.read(Key::Region, |value| value.text())?,
-        cloud_provider: chosen.read(Key::CloudProvider, |value| value.text())?,
-        cloud_region: chosen.read(Key::CloudRegion, |value| value.text())?,
+        place: PlaceSettings::from(&chosen)?,
         cloud_metadata: chosen.switch(Key::CloudMetadata, false)?,
-        energy_mix: chosen.read(Key::EnergyMix, |value| value.energy_mix())?,
-        intensity: chosen.read(Key::Intensity, |value| value.number(0.0))?,
-        intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
         live: LiveSettings::from(&chosen)?,
         pue: chosen.read(Key::Pue, |value| value.number(1.0))?,
         beyond: BeyondSettings::from(&chosen)?,
@@ -292,23 +276,14 @@ impl Settings {
 
     fn written(&self, key: Key) -> Option<String> {
         match key {
-            Key::Country => self.country.clone(),
-            Key::Region => self.region.clone(),
-            Key::CloudProvider => self.cloud_provider.clone(),
-            Key::CloudRegion => self.cloud_region.clone(),
+            Key::Country
+            | Key::Region
+            | Key::CloudProvider
+            | Key::CloudRegion
+            | Key::EnergyMix
+            | Key::Intensity
+            | Key::IntensityFile => self.place.written(key),
             Key::CloudMetadata => Some(self.cloud_metadata.to_string()),
-            Key::EnergyMix => self.energy_mix.as_ref().map(|mix| {
-                let parts: Vec<_> = mix
-                    .iter()
-                    .map(|(source, amount)| format!("{source}={amount}"))
-                    .collect();
-                parts.join(",")
-            }),
-            Key::Intensity => self.intensity.map(|intensity| intensity.to_string()),
-            Key::IntensityFile => self
-                .intensity_file
-                .as_ref()
-                .map(|path| path.display().to_string()),
             Key::Live | Key::LiveZone | Key::LiveUrl | Key::LiveValue | Key::LiveTime => {
                 self.live.written(key)
             }

@@ -1,7 +1,7 @@
 //! What `replay` may be told. Only flags count: a replay on another machine, with other files and another environment,
 //! gives the same report unless the person asks for another.
 
-use super::{BadValue, BeyondSettings, Chosen, Key, Layer, Target};
+use super::{BadValue, BeyondSettings, Chosen, Key, Layer, PlaceSettings, Target};
 use crate::model::recording::IdlePolicy;
 use crate::model::units::Watts;
 use std::ffi::OsString;
@@ -12,20 +12,8 @@ use std::path::PathBuf;
 pub struct ReplaySettings {
     /// The recording to read.
     pub recording: PathBuf,
-    /// `--country`. Any word on the place replaces all of the recorded place.
-    pub country: Option<String>,
-    /// `--region`.
-    pub region: Option<String>,
-    /// `--cloud-provider`.
-    pub cloud_provider: Option<String>,
-    /// `--cloud-region`.
-    pub cloud_region: Option<String>,
-    /// `--energy-mix`: sources of energy and how much of each.
-    pub energy_mix: Option<Vec<(String, f64)>>,
-    /// `--intensity`: gCO2eq per kWh, finite and at least 0.
-    pub intensity: Option<f64>,
-    /// `--intensity-file`: the carbon intensity as time goes by.
-    pub intensity_file: Option<PathBuf>,
+    /// `--country` and its kin. Any word on the place replaces all of the recorded place.
+    pub place: PlaceSettings,
     /// `--pue`, finite and at least 1.
     pub pue: Option<f64>,
     /// `--wue`, `--embodied`, `--lifetime`, `--functional-unit`.
@@ -64,13 +52,7 @@ pub fn resolve_replay(recording: PathBuf, flags: &Layer) -> Result<ReplaySetting
     let chosen = Chosen::from(std::slice::from_ref(flags));
     Ok(ReplaySettings {
         recording,
-        country: chosen.read(Key::Country, |value| value.text())?,
-        region: chosen.read(Key::Region, |value| value.text())?,
-        cloud_provider: chosen.read(Key::CloudProvider, |value| value.text())?,
-        cloud_region: chosen.read(Key::CloudRegion, |value| value.text())?,
-        energy_mix: chosen.read(Key::EnergyMix, |value| value.energy_mix())?,
-        intensity: chosen.read(Key::Intensity, |value| value.number(0.0))?,
-        intensity_file: chosen.read(Key::IntensityFile, |value| value.path())?,
+        place: PlaceSettings::from(&chosen)?,
         pue: chosen.read(Key::Pue, |value| value.number(1.0))?,
         beyond: BeyondSettings::from(&chosen)?,
         idle_policy: chosen.read(Key::IdlePolicy, |value| value.idle_policy())?,
@@ -102,7 +84,7 @@ mod tests {
         let settings = resolve_replay("run.jsonl".into(), &Layer::default()).unwrap();
         assert_eq!(settings.recording, PathBuf::from("run.jsonl"));
         assert_eq!(
-            (settings.pue, settings.idle_policy, settings.intensity),
+            (settings.pue, settings.idle_policy, settings.place.intensity),
             (None, None, None)
         );
         assert!(settings.idle_power.is_none() && settings.smt_weight_permille.is_none());

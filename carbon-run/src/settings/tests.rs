@@ -211,9 +211,13 @@ fn a_place_said_above_replaces_the_whole_place_said_below() {
             layer(Key::Country, "FRA", Origin::Flag),
         ];
         let settings = resolve(Vec::new(), &layers).unwrap();
-        assert_eq!(settings.country.as_deref(), Some("FRA"));
-        assert_eq!((&settings.region, settings.intensity), (&None, None), "{below:?}");
-        assert_eq!(settings.intensity_file, None, "{below:?}");
+        assert_eq!(settings.place.country.as_deref(), Some("FRA"));
+        assert_eq!(
+            (&settings.place.region, settings.place.intensity),
+            (&None, None),
+            "{below:?}"
+        );
+        assert_eq!(settings.place.intensity_file, None, "{below:?}");
         assert_eq!(settings.origin(below), &Origin::Default);
     }
 }

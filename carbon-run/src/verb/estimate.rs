@@ -25,7 +25,7 @@ pub fn estimate(flags: &Estimate) -> Result<Outcome, Failure> {
     let settings = settings::load(Vec::new(), flags.layer(), &Surroundings::here())
         .map_err(|error| Failure::own(&error, Some(error.hint())))?;
     let tables = Tables::embedded().map_err(|error| Failure::own(error, None))?;
-    let words = Words::of(&settings);
+    let words = Words::of(&settings.place);
     let electricity = words
         .electricity(tables)
         .map_err(|error| Failure::own(&error, Some(error.hint())))?;

@@ -100,7 +100,7 @@ fn choose(recording: &mut Recording, settings: &ReplaySettings, tables: &Tables)
         beyond,
         ..
     } = &mut recording.head.choices;
-    let words = Words::of_replay(settings);
+    let words = Words::of(&settings.place);
     if words.any() {
         let meant = words
             .electricity(tables)

@@ -26,7 +26,7 @@ pub use gpu::{
 };
 pub use host::{AccountingFacts, Backend, CpuGroup, Declined, Host};
 pub use intensity_series::{BadSeries, IntensitySeries, IntensityStep, SeriesFacts};
-pub use live::{LiveFacts, LiveIntensity, LiveStep};
+pub use live::{LiveFacts, LiveIntensity, LiveProvider, LiveStep};
 pub use observation::{BusyTime, CpuUsage, MemoryUse, Observation, Reading, UsageAfter};
 pub use phase::{LONGEST_PHASE_NAME, NoMark, PhaseMark, PhaseStep, phase_name};
 pub use power::{
