@@ -3,7 +3,7 @@
 use super::clocks;
 use super::electricity::ElectricityError;
 use super::in_force::in_force;
-use super::{gpus, prepare};
+use super::{gpus, live, prepare};
 use crate::accounting::daemon::Daemon;
 use crate::accounting::{self, AccountingError};
 use crate::host::{self, HostError, Topology};
@@ -62,6 +62,15 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
             DomainSource::Counter { .. } | DomainSource::Power { .. } => {}
         }
     }
+    let mut said = electricity.said_at(clocks::wall().0);
+    let unasked = match live::plan(settings, &electricity.place, tables) {
+        Ok(plan) => {
+            let asked = plan.map(|plan| format!("; while a run goes on, {} is asked", plan.said()));
+            said.push_str(&asked.unwrap_or_default());
+            None
+        }
+        Err(note) => Some(note),
+    };
     let table = settings.output_dir.join(&settings.table);
     let written = probe_writable(&table);
     Ok(Checkup {
@@ -83,7 +92,7 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
         cpu_model,
         ram_model,
         place_named: electricity.series.is_some() || !electricity.intensity.assumed,
-        electricity: electricity.said_at(clocks::wall().0),
+        electricity: said,
         table: Check {
             name: table.display().to_string(),
             gives: "can be written".to_owned(),
@@ -101,7 +110,13 @@ pub fn checkup(settings: &Settings) -> Result<Checkup, CheckupError> {
             .iter()
             .map(|unused| format!("{} ({}): {}", unused.key, unused.origin, unused.why))
             .collect(),
-        notes: settings.notes.iter().cloned().chain(misplaced).collect(),
+        notes: settings
+            .notes
+            .iter()
+            .cloned()
+            .chain(misplaced)
+            .chain(unasked)
+            .collect(),
         host,
     })
 }

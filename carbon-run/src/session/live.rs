@@ -15,7 +15,7 @@ use crate::model::units::Moment;
 use crate::settings::{Key, Secret, Settings};
 use asking::{Heard, ask_for_ever};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::Duration;
 
 /// After the command's end an answer that is still awaited may take this long, and no longer.
@@ -109,6 +109,12 @@ pub(super) fn plan(settings: &Settings, place: &Place, tables: &Tables) -> Resul
 }
 
 impl Plan {
+    /// For people, as `Electricity Maps, zone FR`.
+    pub(super) fn said(&self) -> String {
+        let facts = self.question.facts();
+        format!("{}, zone {}", facts.provider, facts.zone)
+    }
+
     /// What is known of now already, wall clock in nanoseconds since 1970-01-01T00:00:00Z.
     pub(super) fn known(&self, now: i64) -> LiveIntensity {
         let mut known = LiveIntensity {
@@ -125,6 +131,8 @@ impl Plan {
 
 /// The asking, and what waits for it.
 pub(super) struct Live {
+    /// Until the command has started.
+    unasked: Option<(Plan, Sender<Heard>)>,
     heard: Receiver<Heard>,
     provider: &'static str,
     /// Wall clock at the start, and the first sample's moment and sleep.
@@ -140,34 +148,45 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Starts to ask. Where something is `known` of now, nothing waits.
-    pub(super) fn start(plan: Plan, started_at_unix_ns: i64, known: &LiveIntensity, now: Moment) -> Self {
+    /// What is to be asked. Where something is `known` of now, nothing waits.
+    pub(super) fn new(plan: Plan, started_at_unix_ns: i64, known: &LiveIntensity, now: Moment) -> Self {
         let (sender, heard) = channel();
-        let provider = plan.question.provider.title();
         let answered = known.covers(started_at_unix_ns);
+        let patience = u64::try_from(TIMEOUT.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            provider: plan.question.provider.title(),
+            unasked: Some((plan, sender)),
+            heard,
+            started_at_unix_ns,
+            first: None,
+            waits_until: (!answered).then(|| Moment(now.0.saturating_add(patience))),
+            waiting: Vec::new(),
+            booked_until: None,
+            news: Vec::new(),
+            trouble: None,
+        }
+    }
+
+    /// Starts to ask. After the command has started: what this costs is then carbon-run's own, and nothing is asked for a command that
+    /// cannot be executed.
+    pub(super) fn ask(&mut self) {
+        let Some((plan, sender)) = self.unasked.take() else {
+            return;
+        };
         // What is meant for the command must not end this thread, and the process with it.
         let spawned = sheltered(|| {
             std::thread::Builder::new()
                 .name("live".to_owned())
                 .spawn(move || ask_for_ever(&plan.question, plan.cache.as_deref(), &sender))
         });
-        let trouble = spawned.err().map(|error| Note {
-            code: "live-failed".to_owned(),
-            message: format!("{provider} was not asked: no thread: {error}"),
-            hint: None,
-            degrades: true,
-        });
-        let patience = u64::try_from(TIMEOUT.as_nanos()).unwrap_or(u64::MAX);
-        Self {
-            heard,
-            provider,
-            started_at_unix_ns,
-            first: None,
-            waits_until: (!answered && trouble.is_none()).then(|| Moment(now.0.saturating_add(patience))),
-            waiting: Vec::new(),
-            booked_until: None,
-            news: Vec::new(),
-            trouble,
+        if let Err(error) = spawned {
+            self.waits_until = None;
+            self.trouble = Some(Note {
+                code: "live-failed".to_owned(),
+                message: format!("{} was not asked: no thread: {error}", self.provider),
+                hint: None,
+                degrades: true,
+            });
         }
     }
 
@@ -261,13 +280,13 @@ impl Live {
 mod tests {
     use super::*;
     use crate::model::units::GramsPerKwh;
-    use std::sync::mpsc::Sender;
 
     const SECOND: u64 = 1_000_000_000;
 
     fn live(answered: bool) -> (Live, Sender<Heard>) {
         let (sender, heard) = channel();
         let live = Live {
+            unasked: None,
             heard,
             provider: "test",
             started_at_unix_ns: 1_000 * SECOND as i64,

@@ -142,7 +142,7 @@ async fn conduct(
     let known = head.choices.live.clone();
     let live = live
         .zip(known)
-        .map(|(plan, known)| Live::start(plan, head.started_at_unix_ns, &known, clocks::now()));
+        .map(|(plan, known)| Live::new(plan, head.started_at_unix_ns, &known, clocks::now()));
     let mut account = Account {
         journal: results.journal(),
         books: Assembler::open(head.clone(), intensity),
@@ -157,6 +157,9 @@ async fn conduct(
     account.enter(&mut observer, Moment(0));
     let started = clocks::now();
     let mut running = start(settings, &head.run_id, account.marks.value(), &mut observer)?;
+    if let Some(live) = &mut account.live {
+        live.ask();
+    }
     let mut cadence = Cadence::new(settings.interval, shortest_wrap, longest_pause, started);
     let ended = loop {
         // Before any event: a job that never stops making orphans must not keep the counters from being read.

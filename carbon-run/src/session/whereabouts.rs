@@ -28,7 +28,8 @@ pub(super) fn look(settings: &Settings) -> (Option<(String, String)>, Vec<Note>)
             hint: Some(format!(
                 "name it with `--cloud-provider {provider} --cloud-region REGION`, or let `--cloud-metadata` ask the cloud"
             )),
-            degrades: true,
+            // Nobody asked for it: it is as much worth telling as that no place was named.
+            degrades: false,
         };
         return (None, vec![note]);
     }

@@ -121,6 +121,14 @@ fn assumed_place(report: &RunReport) -> Option<String> {
     if let Some(note) = said("place-found") {
         return Some(harmless(&note.message));
     }
+    if let Some(note) = said("cloud-region-unknown").filter(|note| !note.degrades) {
+        let hint = note.hint.as_deref().unwrap_or_default();
+        let message = format!(
+            "{}: the world's average electricity is taken; {hint}",
+            note.message
+        );
+        return report.intensity.assumed.then(|| harmless(&message));
+    }
     let hint = said("time-zone")
         .map(|note| format!(" ({})", harmless(&note.message)))
         .unwrap_or_default();
