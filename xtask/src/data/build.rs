@@ -1,6 +1,6 @@
 //! From unpacked packages and data/manual to the text of every built file. The same input gives the same bytes.
 
-use super::{cloud, codecarbon as compatible, grid, sources, sources_md, tdp};
+use super::{cloud, codecarbon as compatible, compare, grid, sources, sources_md, tdp};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ pub(crate) fn all(data: &Path, packages: &BTreeMap<String, PathBuf>) -> Result<B
     let (tdp, mut notes) = tdp::build(data, codecarbon)?;
     let (clouds, more) = cloud::regions(data, package("botocore")?, codecarbon)?;
     notes.extend(more);
+    notes.extend(compare::countries(&country, codecarbon)?);
     let intensity = compatible::intensity(data, codecarbon)?;
     let sources = sources_md::text(&sources::read(data)?);
     let files = vec![

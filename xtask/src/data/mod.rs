@@ -10,6 +10,7 @@ mod check_grid;
 mod check_hardware;
 mod cloud;
 mod codecarbon;
+mod compare;
 mod diff;
 mod fetch;
 mod grid;
