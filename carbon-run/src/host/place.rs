@@ -92,6 +92,10 @@ pub fn time_zone_country(root: &Path, variable: Option<&str>) -> Option<(String,
             link.split_once("zoneinfo/")?.1.to_owned()
         }
     };
+    // `Etc/UTC` and `CET-1CEST` are nowhere.
+    if zone.starts_with("Etc/") || !zone.contains('/') {
+        return None;
+    }
     // Each zone of this table is in one country; zone1970.tab has several for some.
     let table = std::fs::read_to_string(root.join("usr/share/zoneinfo/zone.tab")).ok()?;
     let country = table

@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn every_cloud_region_has_an_intensity_and_a_facility() {
         let mut checked = 0;
-        for row in &tables().cloud_regions {
+        for row in tables().cloud_regions.iter() {
             let place = cloud(&row.provider, &row.region).unwrap();
             let intensity = tables().intensity(&place).unwrap();
             assert_eq!(intensity.cloud.unwrap().region, row.region);

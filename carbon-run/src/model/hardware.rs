@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn every_board_is_found_by_its_own_name() {
         let tables = Tables::embedded().unwrap();
-        for row in &tables.gpus {
+        for row in tables.gpus.iter() {
             let watts = format!("{}, board power {} W", row.name, row.tdp_w);
             assert_eq!(board(&row.name), watts);
         }

@@ -174,7 +174,9 @@ impl Tables {
             value,
             place: code.to_owned(),
             name: name.to_owned(),
-            source: known.map_or_else(|| source.to_owned(), |s| format!("{}, {}", s.publisher, s.title)),
+            source: known
+                .as_ref()
+                .map_or_else(|| source.to_owned(), |s| format!("{}, {}", s.publisher, s.title)),
             year: Some(year),
             boundary: boundary.to_owned(),
             flow: flow.to_owned(),

@@ -25,23 +25,50 @@ const COMPATIBLE: &str = include_str!("../../data/codecarbon/intensity.csv");
 const SOURCES: &str = include_str!("../../data/sources.toml");
 const CPU_TDP: &str = include_str!("../../data/hardware/cpu_tdp.csv");
 
-/// The tables, parsed. Only the large CPU list stays text until somebody asks for a CPU.
+/// The tables, parsed. The large CPU list and what few runs need stay text until somebody asks.
 #[derive(Debug)]
 pub struct Tables {
     pub(super) countries: Vec<Country>,
     pub(super) aliases: Vec<Alias>,
     pub(super) regions: Vec<Region>,
     pub(super) world: Region,
-    pub(super) energy_sources: Vec<EnergySource>,
-    pub(super) cloud_providers: Vec<CloudProvider>,
-    pub(super) cloud_regions: Vec<CloudRegion>,
-    pub(super) equivalences: Vec<EquivalenceRow>,
-    pub(super) embodied: Vec<EmbodiedPart>,
-    pub(super) gpus: Vec<GpuBoard>,
+    pub(super) energy_sources: Seldom<EnergySource>,
+    pub(super) cloud_providers: Seldom<CloudProvider>,
+    pub(super) cloud_regions: Seldom<CloudRegion>,
+    pub(super) equivalences: Seldom<EquivalenceRow>,
+    pub(super) embodied: Seldom<EmbodiedPart>,
+    pub(super) gpus: Seldom<GpuBoard>,
     pub(super) vcpus: Vec<VcpuPower>,
     pub(super) series: Vec<Series>,
-    pub(super) compatible: Vec<CompatibleIntensity>,
-    sources: Vec<Source>,
+    pub(super) compatible: Seldom<CompatibleIntensity>,
+}
+
+/// A table that few runs need, parsed when one does: a launch does not wait for it. That each can be parsed is held by a test, and by
+/// `cargo xtask data check`.
+#[derive(Debug)]
+pub(super) struct Seldom<T> {
+    name: &'static str,
+    text: &'static str,
+    rows: OnceLock<Vec<T>>,
+}
+
+impl<T> Seldom<T> {
+    const fn of(name: &'static str, text: &'static str) -> Self {
+        Self {
+            name,
+            text,
+            rows: OnceLock::new(),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> std::ops::Deref for Seldom<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.rows
+            .get_or_init(|| rows(self.name, self.text).unwrap_or_default())
+    }
 }
 
 /// A table that this binary carries cannot be read: the binary was built from broken data.
@@ -187,11 +214,6 @@ pub struct Source {
     pub attribution: String,
 }
 
-#[derive(Deserialize)]
-struct SourceFile {
-    source: Vec<Source>,
-}
-
 impl Tables {
     /// The tables inside this binary, parsed once.
     ///
@@ -207,25 +229,20 @@ impl Tables {
             table: "grid/world.csv",
             reason: "it is empty".to_owned(),
         })?;
-        let sources: SourceFile = toml::from_str(SOURCES).map_err(|error| TableError {
-            table: "sources.toml",
-            reason: error.to_string(),
-        })?;
         Ok(Self {
             countries: rows("grid/country.csv", COUNTRIES)?,
             aliases: rows("grid/country_alias.csv", ALIASES)?,
             regions: rows("grid/region.csv", REGIONS)?,
             world,
-            energy_sources: rows("grid/energy_source.csv", ENERGY_SOURCES)?,
-            cloud_providers: rows("cloud/provider.csv", CLOUD_PROVIDERS)?,
-            cloud_regions: rows("cloud/region.csv", CLOUD_REGIONS)?,
-            equivalences: rows("equivalence.csv", EQUIVALENCES)?,
-            embodied: rows("hardware/embodied.csv", EMBODIED)?,
-            gpus: rows("hardware/gpu_tdp.csv", GPU_TDP)?,
+            energy_sources: Seldom::of("grid/energy_source.csv", ENERGY_SOURCES),
+            cloud_providers: Seldom::of("cloud/provider.csv", CLOUD_PROVIDERS),
+            cloud_regions: Seldom::of("cloud/region.csv", CLOUD_REGIONS),
+            equivalences: Seldom::of("equivalence.csv", EQUIVALENCES),
+            embodied: Seldom::of("hardware/embodied.csv", EMBODIED),
+            gpus: Seldom::of("hardware/gpu_tdp.csv", GPU_TDP),
             vcpus: rows("hardware/vcpu_power.csv", VCPU)?,
             series: rows("hardware/cpu_series.csv", SERIES)?,
-            compatible: rows("codecarbon/intensity.csv", COMPATIBLE)?,
-            sources: sources.source,
+            compatible: Seldom::of("codecarbon/intensity.csv", COMPATIBLE),
         })
     }
 
@@ -235,17 +252,25 @@ impl Tables {
         VERSION.trim_end()
     }
 
-    /// Publisher, edition and licence of a row's source.
+    /// Publisher, edition and licence of a row's source. Only its own lines are parsed: a launch needs one of many.
     #[must_use]
-    pub fn source(&self, id: &str) -> Option<&Source> {
-        self.sources.iter().find(|source| source.id == id)
+    pub fn source(&self, id: &str) -> Option<Source> {
+        let named = format!("\nid = \"{id}\"\n");
+        let lines = blocks().find(|lines| lines.contains(&named))?;
+        toml::from_str(lines).ok()
     }
 
-    /// Every source, in the order of data/sources.toml: for `doctor` and for attribution.
+    /// Every source, in the order of data/sources.toml: for attribution.
     #[must_use]
-    pub fn sources(&self) -> &[Source] {
-        &self.sources
+    pub fn sources(&self) -> Vec<Source> {
+        blocks().filter_map(|lines| toml::from_str(lines).ok()).collect()
     }
+}
+
+/// The lines of each source in data/sources.toml.
+fn blocks() -> impl Iterator<Item = &'static str> {
+    let blocks = SOURCES.split("[[source]]").skip(1);
+    blocks.map(|block| block.split("[[package]]").next().unwrap_or(block))
 }
 
 /// Thermal design power of one package in watts, by [`super::cpu_key::cpu_key`].
@@ -304,6 +329,33 @@ mod tests {
             checked += 1;
         }
         assert!(checked > 300);
+    }
+
+    #[test]
+    fn every_table_that_is_parsed_when_it_is_needed_can_be() {
+        fn counted<T: DeserializeOwned>(table: &Seldom<T>, least: usize) {
+            let parsed = rows::<T>(table.name, table.text).unwrap();
+            assert!(parsed.len() >= least, "{} has {} rows", table.name, parsed.len());
+        }
+        let tables = Tables::embedded().unwrap();
+        counted(&tables.energy_sources, 13);
+        counted(&tables.cloud_providers, 3);
+        counted(&tables.cloud_regions, 140);
+        counted(&tables.equivalences, 3);
+        counted(&tables.embodied, 4);
+        counted(&tables.gpus, 50);
+        counted(&tables.compatible, 250);
+    }
+
+    #[test]
+    fn every_source_is_found_by_its_id() {
+        let tables = Tables::embedded().unwrap();
+        let all = tables.sources();
+        assert_eq!(all.len(), SOURCES.matches("[[source]]").count());
+        for source in all {
+            assert_eq!(tables.source(&source.id), Some(source));
+        }
+        assert_eq!(tables.source("nobody"), None);
     }
 
     #[test]
