@@ -199,7 +199,7 @@ fn whatever_goes_wrong_the_run_is_the_same_and_the_average_stands_in() {
         (Answer::Status(500, "sorry"), "answered with status 500"),
         (Answer::Status(200, "<html>"), "no carbon intensity"),
         (Answer::Status(302, ""), "answered with status 302"),
-        (electricity_maps("null"), "no value for now"),
+        (electricity_maps("null"), "no value yet"),
         (electricity_maps("-4"), "a carbon intensity of -4 g/kWh"),
         (Answer::Status(200, lasting(sandbox)), "made-up numbers"),
         (Answer::Status(200, lasting(old)), "minutes ago"),

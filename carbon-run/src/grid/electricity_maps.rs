@@ -39,7 +39,7 @@ pub(super) fn read(question: &Question, body: &[u8]) -> Result<Told, GridError> 
     Ok(Told {
         g_per_kwh: answer
             .carbon_intensity
-            .ok_or_else(|| question.odd("no value for now"))?,
+            .ok_or_else(|| question.odd("no value yet"))?,
         from_unix_ns: time(&answer.datetime).ok_or_else(|| question.odd("a time that is none"))?,
         estimated: answer.is_estimated,
     })

@@ -70,7 +70,7 @@ pub(super) fn read(question: &Question, body: &[u8]) -> Result<Told, GridError> 
     let slot = slots.first().ok_or_else(|| question.odd("no half-hour"))?;
     let value = slot.intensity.actual.or(slot.intensity.forecast);
     Ok(Told {
-        g_per_kwh: value.ok_or_else(|| question.odd("no value for now"))?,
+        g_per_kwh: value.ok_or_else(|| question.odd("no value yet"))?,
         from_unix_ns: time(&slot.from).ok_or_else(|| question.odd("a time that is none"))?,
         estimated: slot.intensity.actual.is_none(),
     })

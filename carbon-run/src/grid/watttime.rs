@@ -65,7 +65,7 @@ pub(super) fn read(question: &Question, body: &[u8]) -> Result<Told, GridError> 
         .iter()
         .filter_map(|point| Some((time(&point.point_time)?, point.value?)))
         .max_by_key(|(at, _)| *at);
-    let (from_unix_ns, pounds) = newest.ok_or_else(|| question.odd("no value for now"))?;
+    let (from_unix_ns, pounds) = newest.ok_or_else(|| question.odd("no value yet"))?;
     Ok(Told {
         g_per_kwh: pounds * KG_PER_LB,
         from_unix_ns,
