@@ -63,6 +63,11 @@ fn electricity_maps(value: &str) -> Answer {
     Answer::Status(200, lasting(body))
 }
 
+/// Electricity Maps at that address, in France.
+fn in_france(url: &str) -> [&str; 6] {
+    ["--live", "electricity-maps", "--live-url", url, "--country", "FR"]
+}
+
 fn warnings(report: &Value) -> String {
     report["quality"]["warnings"].to_string()
 }
@@ -88,14 +93,7 @@ fn everything(home: &Path, output: &Output) -> String {
 fn a_live_value_is_the_runs_and_its_replay_is_the_same() {
     let home = tempfile::tempdir().unwrap();
     let server = Receiver::start(|_| electricity_maps("45"));
-    let flags = [
-        "--live",
-        "electricity-maps",
-        "--live-url",
-        &server.url,
-        "--country",
-        "FR",
-    ];
+    let flags = in_france(&server.url);
     let (report, output) = run(home.path(), &flags);
     let intensity = &report["intensity"];
     assert_eq!(intensity["g_per_kwh"], 45.0, "{intensity}");
@@ -138,14 +136,7 @@ fn a_live_value_is_the_runs_and_its_replay_is_the_same() {
 fn the_next_run_of_the_hour_asks_nobody() {
     let home = tempfile::tempdir().unwrap();
     let server = Receiver::start(|_| electricity_maps("45"));
-    let flags = [
-        "--live",
-        "electricity-maps",
-        "--live-url",
-        &server.url,
-        "--country",
-        "FR",
-    ];
+    let flags = in_france(&server.url);
     let began = hour(0);
     for _ in 0..3 {
         assert_eq!(run(home.path(), &flags).0["intensity"]["g_per_kwh"], 45.0);
@@ -208,14 +199,7 @@ fn whatever_goes_wrong_the_run_is_the_same_and_the_average_stands_in() {
     ] {
         let home = tempfile::tempdir().unwrap();
         let server = Receiver::start(move |_| answer);
-        let flags = [
-            "--live",
-            "electricity-maps",
-            "--live-url",
-            &server.url,
-            "--country",
-            "FR",
-        ];
+        let flags = in_france(&server.url);
         let (report, output) = run(home.path(), &flags);
         assert_eq!(report["intensity"]["method"], "location-average", "{told}");
         assert_eq!(report["intensity"]["place"], "FRA", "{told}");
@@ -225,15 +209,7 @@ fn whatever_goes_wrong_the_run_is_the_same_and_the_average_stands_in() {
         assert!(!everything(home.path(), &output).contains(TOKEN), "{told}");
     }
     let home = tempfile::tempdir().unwrap();
-    let flags = [
-        "--live",
-        "electricity-maps",
-        "--live-url",
-        &nobody(),
-        "--country",
-        "FR",
-    ];
-    assert!(warnings(&run(home.path(), &flags).0).contains("cannot reach"));
+    assert!(warnings(&run(home.path(), &in_france(&nobody())).0).contains("cannot reach"));
 }
 
 #[test]

@@ -144,6 +144,10 @@ pub(super) struct Live {
     /// Wall clock of the last sample that is in the books.
     booked_until: Option<i64>,
     news: Vec<LiveStep>,
+    /// Until when the newest value holds.
+    covered_until: i64,
+    /// Whether something is in the books that no value covers.
+    gap: bool,
     trouble: Option<Note>,
 }
 
@@ -163,6 +167,8 @@ impl Live {
             waiting: Vec::new(),
             booked_until: None,
             news: Vec::new(),
+            covered_until: known.steps.last().map_or(i64::MIN, |step| step.until_unix_ns),
+            gap: false,
             trouble: None,
         }
     }
@@ -230,15 +236,22 @@ impl Live {
         self.release()
     }
 
-    /// Why there is not a value for all of the time.
+    /// Why there is not a value for all of the time. A question that failed while an older value still held has cost nothing.
     pub(super) fn trouble(&self) -> Option<Note> {
-        self.trouble.clone()
+        let short = self.gap || self.booked_until.is_none_or(|booked| booked > self.covered_until);
+        self.trouble.clone().filter(|_| short)
     }
 
     fn take(&mut self, heard: Heard) {
         self.waits_until = None;
         match heard {
-            Heard::Value(step) => self.news.push(step),
+            Heard::Value(step) => {
+                self.gap |= self
+                    .booked_until
+                    .is_some_and(|booked| booked > self.covered_until);
+                self.covered_until = step.until_unix_ns;
+                self.news.push(step);
+            }
             Heard::Failed(note) => {
                 self.trouble.get_or_insert(note);
             }
@@ -295,6 +308,8 @@ mod tests {
             waiting: Vec::new(),
             booked_until: None,
             news: Vec::new(),
+            covered_until: if answered { i64::MAX } else { i64::MIN },
+            gap: false,
             trouble: None,
         };
         (live, sender)
@@ -345,6 +360,31 @@ mod tests {
         sender.send(value(900)).unwrap();
         let released = live.pass(sample(7), Moment(7 * SECOND));
         assert_eq!(released[0].live[0].from_unix_ns, 1_006 * SECOND as i64);
+    }
+
+    fn failed() -> Heard {
+        Heard::Failed(Note {
+            code: "live-failed".to_owned(),
+            message: "refused".to_owned(),
+            hint: None,
+            degrades: true,
+        })
+    }
+
+    #[test]
+    fn a_question_that_failed_is_told_only_where_a_value_was_missing() {
+        // An older value held all the time.
+        let (mut held, sender) = live(true);
+        sender.send(failed()).unwrap();
+        assert_eq!(held.pass(sample(0), Moment(0)).len(), 1);
+        assert_eq!(held.trouble(), None);
+        // The first samples had none, though one came later.
+        let (mut late, sender) = live(false);
+        sender.send(failed()).unwrap();
+        assert_eq!(late.pass(sample(0), Moment(0)).len(), 1);
+        sender.send(value(900)).unwrap();
+        assert_eq!(late.pass(sample(1), Moment(SECOND)).len(), 1);
+        assert!(late.trouble().is_some());
     }
 
     #[test]
